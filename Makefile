@@ -1,0 +1,39 @@
+# `make check` is all that a contributor needs: it sets up its own environment and runs every check.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+HEAVY = .venv-frameworks
+
+.PHONY: check format test-frameworks samples clean
+
+check: $(VENV)/ready
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/lrdoctor rules --test
+	$(BIN)/pytest
+
+format: $(VENV)/ready
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+# The real frameworks and loggers: large, and in an environment of their own.
+test-frameworks: $(HEAVY)/ready
+	$(HEAVY)/bin/pytest -m frameworks tests/frameworks
+
+samples: $(HEAVY)/ready
+	$(HEAVY)/bin/python benchmarks/make_samples.py
+
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+$(HEAVY)/ready: pyproject.toml
+	$(PYTHON) -m venv $(HEAVY)
+	$(HEAVY)/bin/pip install --quiet --editable '.[frameworks]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(HEAVY) build dist *.egg-info

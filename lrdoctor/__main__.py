@@ -1,0 +1,5 @@
+"""`python -m lrdoctor`."""
+
+from lrdoctor.cli import main
+
+main(prog_name="lrdoctor")

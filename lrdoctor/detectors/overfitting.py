@@ -1,0 +1,76 @@
+"""The validation loss rises while the training loss still falls.
+
+What it measures: how far the validation loss ended above its best level, when that was, and what the training loss
+did since.
+How: levels over 1/25 of the run; the training loss must have fallen from the validation optimum to the end.
+Blind spots: this is no fault of the learning rate. It is measured so that it is not mistaken for one.
+References: Prechelt, Early Stopping — But When? (1998); Amazon SageMaker Debugger (2020), "Overfit".
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from lrdoctor.model import Finding, Role, Run, Span
+from lrdoctor.signal import at, finite_loss, fraction_of, level, margin
+
+NEEDS: frozenset[Role] = frozenset({Role.TRAIN_LOSS, Role.VAL_LOSS})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What counts as a rise."""
+
+    bins: int = 25
+    least_rise: float = 0.05
+    """5 % above the best level: below, evaluation noise does it."""
+    points: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overfitting(Finding):
+    """Validation got worse while training got better."""
+
+    kind: ClassVar[str] = "overfitting"
+    best_step: int
+    best_fraction: float
+    rise: float
+    """(end − best) / best of the validation loss."""
+    train_fall: float
+    """Training loss at the end over its level at the validation optimum."""
+
+
+FINDING = Overfitting
+
+
+def detect(run: Run, settings: Settings) -> Iterator[Overfitting]:
+    """At most one finding."""
+    span = run.span
+    train, val = finite_loss(run, Role.TRAIN_LOSS), finite_loss(run, Role.VAL_LOSS)
+    if span is None or train is None or val is None or min(len(train), len(val)) < settings.points:
+        return
+    edges = np.linspace(span.first, span.last, settings.bins + 1)
+    stretches = list(itertools.pairwise(edges))
+    levels = [(v, i) for i, (a, b) in enumerate(stretches) if (v := level(val, a, b)) is not None]
+    best, where = min(levels)
+    end = level(val, at(span, 0.9), span.last)
+    then, now = level(train, *stretches[where]), level(train, at(span, 0.9), span.last)
+    if end is None or then is None or now is None or best <= 0 or then <= 0:
+        return
+    rise = end / best - 1
+    if rise < settings.least_rise or now >= 0.97 * then:
+        return
+    yield Overfitting(
+        series=val.tag,
+        span=Span(int(stretches[where][1]), span.last),
+        confidence=margin(rise, settings.least_rise),
+        best_step=int(stretches[where][1]),
+        best_fraction=fraction_of(span, stretches[where][1]),
+        rise=rise,
+        train_fall=now / then,
+    )

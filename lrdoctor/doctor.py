@@ -1,0 +1,174 @@
+"""The whole examination: the only module that knows the order of the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from lrdoctor import plugins
+from lrdoctor.config import Config, load_config, settings
+from lrdoctor.detectors.lr_schedule import LrSchedule
+from lrdoctor.engine.load import load_rules, rules_dir
+from lrdoctor.engine.match import advise
+from lrdoctor.engine.rule import Rule
+from lrdoctor.errors import LogError, NotALog
+from lrdoctor.model import (
+    Advice,
+    Diagnosis,
+    Finding,
+    Problem,
+    Report,
+    Role,
+    Run,
+    Schedule,
+    Severity,
+    Skipped,
+    Verdict,
+)
+from lrdoctor.parsers._discovery import Found, discover
+from lrdoctor.plugins import Detector
+from lrdoctor.prescribe.configuration import prescribe
+from lrdoctor.roles import RoleNames
+
+
+def analyze(*paths: str | Path, config: Config | None = None) -> Report:
+    """The report on every run below the paths, in a deterministic order.
+
+    Inputs that cannot be used are in `Report.errors`; the others are still analysed. `config` defaults to the nearest
+    `lrdoctor.toml` or `[tool.lrdoctor]`. Raises `RuleError`, `ConfigError` or `PluginError` where those are broken.
+    """
+    config = load_config(Path.cwd()) if config is None else config
+    detectors = plugins.detectors()
+    chosen = settings(config, {name: module.Settings for name, module in detectors.items()})
+    rules = tuple(rule for rule in known_rules(config) if config.wants(rule.id))
+    runs, errors = read([Path(p) for p in paths], RoleNames(config.roles))
+    return Report(
+        runs=tuple(diagnose(run, detectors, chosen, rules) for run in runs),
+        errors=tuple(errors),
+        rules=tuple(rule.info for rule in rules),
+        version=own_version(),
+    )
+
+
+def own_version() -> str:
+    """The version of the installed package; `0` in a bare checkout."""
+    try:
+        return version("lrdoctor")
+    except PackageNotFoundError:
+        return "0"
+
+
+def finding_kinds() -> dict[str, type[Finding]]:
+    """Every kind of finding that an installed detector can make."""
+    return {module.FINDING.kind: module.FINDING for module in plugins.detectors().values()}
+
+
+def known_rules(config: Config, folders: Sequence[Path] = ()) -> tuple[Rule, ...]:
+    """The shipped rules, those that the configuration adds, and those of further folders. Raises `RuleError`."""
+    return load_rules([rules_dir(), *config.rules, *folders], finding_kinds(), plugins.names("schedules"))
+
+
+def read(paths: Sequence[Path], names: RoleNames) -> tuple[list[Run], list[Problem]]:
+    """Every run below the paths with its roles, and the inputs that could not be used."""
+    parsers = plugins.parsers()
+    runs: list[Run] = []
+    problems: list[Problem] = []
+    passed_over: list[Problem] = []
+    for found in discover(paths, parsers):
+        if isinstance(found, Problem):
+            problems.append(found)
+            continue
+        try:
+            runs += [_named(run, found, names) for run in parsers[found.parser].read(found.home, found.files, names)]
+        except NotALog as error:
+            # A folder holds many tables that are no curves; only one that was asked for by name is worth a word.
+            (problems if found.explicit else passed_over).append(_problem(found, error))
+        except LogError as error:
+            problems.append(_problem(found, error))
+    # Unless there is nothing else: then it is the answer to "where are my runs?".
+    return runs, problems if runs or problems else passed_over
+
+
+def _problem(found: Found, error: LogError) -> Problem:
+    where = found.files[0] if len(found.files) == 1 else found.home
+    return Problem(path=str(where), message=str(error))
+
+
+def _named(run: Run, found: Found, names: RoleNames) -> Run:
+    roles, notes = names.assign(run.series)
+    return replace(run, name=found.name, roles=roles, notes=(*run.notes, *notes))
+
+
+def diagnose(
+    run: Run, detectors: Mapping[str, Detector], chosen: Mapping[str, Any], rules: Iterable[Rule]
+) -> Diagnosis:
+    """Everything that we say about one run."""
+    findings: list[Finding] = []
+    skipped: list[Skipped] = []
+    for name, detector in detectors.items():
+        missing = sorted(role.value for role in detector.NEEDS if run[role] is None)
+        if missing:
+            skipped.append(Skipped(what=name, reason=f"no series plays the role {', '.join(missing)}"))
+        else:
+            findings += _measured(name, detector, run, chosen[name], skipped)
+    advice = advise(rules, findings)
+    verdict = _verdict(advice, findings)
+    if verdict is Verdict.CANNOT_TELL:
+        skipped.insert(0, Skipped(what="diagnosis", reason=_lacking(run, advice)))
+    schedule = _schedule(findings)
+    return Diagnosis(
+        run=run,
+        verdict=verdict,
+        findings=tuple(findings),
+        advice=advice,
+        prescription=prescribe(run, advice, schedule) if verdict is Verdict.UNHEALTHY else None,
+        schedule=schedule,
+        skipped=tuple(skipped),
+    )
+
+
+def _measured(name: str, detector: Detector, run: Run, chosen: Any, skipped: list[Skipped]) -> list[Finding]:
+    try:
+        return list(detector.detect(run, chosen))
+    except Exception as error:
+        # A stranger's detector must not cost the user the report; a bug of ours must not hide.
+        if plugins.is_built_in("detectors", name):
+            raise
+        skipped.append(Skipped(what=name, reason=f"failed: {type(error).__name__}: {error}"))
+        return []
+
+
+def _verdict(advice: Sequence[Advice], findings: Sequence[Finding]) -> Verdict:
+    if any(a.rule.severity is not Severity.INFO for a in advice):
+        return Verdict.UNHEALTHY
+    if any(a.rule.withholds for a in advice) or not any(f.kind in ("progress", "nonfinite") for f in findings):
+        return Verdict.CANNOT_TELL
+    return Verdict.HEALTHY
+
+
+def _lacking(run: Run, advice: Sequence[Advice]) -> str:
+    said = [a.message for a in advice if a.rule.withholds]
+    if said:
+        return said[0]
+    if run[Role.TRAIN_LOSS] is None and run[Role.VAL_LOSS] is None:
+        tags = ", ".join(list(run.series)[:5]) or "nothing"
+        return f"no series is known to be a loss (logged: {tags}); log the loss, or name it under [roles]"
+    return "fewer than two finite points of the loss; log it more often"
+
+
+def _schedule(findings: Sequence[Finding]) -> Schedule | None:
+    found = next((f for f in findings if isinstance(f, LrSchedule)), None)
+    if found is None:
+        return None
+    params = {"period_steps": found.period_steps, "decay_factor": found.decay_factor}
+    return Schedule(
+        kind=found.shape,
+        peak_lr=found.peak_lr,
+        final_lr=found.final_lr,
+        warmup_steps=found.warmup_steps,
+        params={name: float(value) for name, value in params.items() if value is not None},
+        residual=found.residual,
+    )

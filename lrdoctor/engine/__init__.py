@@ -1,0 +1,1 @@
+"""Rules: read from TOML files, checked as they are read, and matched against findings."""

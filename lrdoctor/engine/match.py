@@ -1,0 +1,83 @@
+"""Turn findings into advice: each rule speaks at most once of a run. Pure, and total for rules that were loaded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from functools import cache
+from typing import get_type_hints
+
+from lrdoctor.engine.message import fill
+from lrdoctor.engine.reading import readings
+from lrdoctor.engine.rule import ACTIONS, Bound, Clause, FixSpec, Rule
+from lrdoctor.model import Advice, Evidence, Finding, Fix, Severity
+
+SANE: Mapping[str, Bound] = {
+    "factor": Bound(gt=0),
+    "fraction": Bound(gt=0, lt=1),
+    "final_fraction": Bound(ge=0, lt=1),
+    "max_norm": Bound(gt=0),
+}
+"""What a fix's parameter must satisfy, by its name, whether the rule gives it or the run."""
+ANY = Bound(known=True)
+
+
+def advise(rules: Iterable[Rule], findings: Iterable[Finding]) -> tuple[Advice, ...]:
+    """What the rules say of a run with these findings, worst first; then surest first, then by rule id."""
+    seen = tuple(findings)
+    said = [(rule, advice) for rule in rules if (advice := _speak(rule, seen)) is not None]
+    fault = any(rule.severity is not Severity.INFO for rule, _ in said)
+    withheld = any(rule.verdict for rule, _ in said)
+    kept = [a for rule, a in said if not (rule.alone and (fault or (withheld and not rule.verdict)))]
+    return tuple(sorted(kept, key=lambda a: (-a.rule.severity.rank, -a.confidence, a.rule.id)))
+
+
+def _speak(rule: Rule, findings: Sequence[Finding]) -> Advice | None:
+    matches = [[f for f in findings if holds(clause, f)] for clause in rule.when]
+    if not all(matches) or any(holds(clause, f) for clause in rule.unless for f in findings):
+        return None
+    subject = min(matches[0], key=lambda f: (-_confidence(f), f.span, f.series))
+    others = [found[0] for found in matches[1:]]
+    # Two clauses may rest on one finding; it is named once.
+    because = tuple({id(f): f for f in (subject, *others)}.values())
+    known = readings(subject)
+    named = {f"{f.kind}.{name}": value for f in reversed(others) for name, value in readings(f).items()} | known
+    return Advice(
+        rule=rule.info,
+        message=fill(rule.message.strip(), named),
+        because=because,
+        fixes=tuple(fix for spec in rule.fix if (fix := _fix(spec, known)) is not None),
+        confidence=min(_confidence(f) for f in because),
+    )
+
+
+def holds(clause: Clause, finding: Finding) -> bool:
+    """Whether this finding alone satisfies the clause."""
+    if finding.kind != clause.finding:
+        return False
+    known = readings(finding)
+    return all(bound.holds(known.get(name)) for name, bound in clause.where.items())
+
+
+def _confidence(finding: Finding) -> float:
+    return finding.confidence if math.isfinite(finding.confidence) else 0.0
+
+
+@cache
+def numeric(action: str) -> frozenset[str]:
+    """The parameters of an action that are numbers."""
+    hints = get_type_hints(ACTIONS[action])
+    return frozenset(f.name for f in fields(ACTIONS[action]) if hints[f.name] is float)
+
+
+def _fix(spec: FixSpec, known: Mapping[str, Evidence]) -> Fix | None:
+    """The fix, or None where the run does not tell a number that it needs, or tells an absurd one."""
+    params: dict[str, Evidence] = {name: value for name, value in spec.items() if name != "action"}
+    for name in numeric(str(spec["action"])) & params.keys():
+        given = params[name]
+        value = known.get(given) if isinstance(given, str) else given
+        if value is None or not SANE.get(name, ANY).holds(value):
+            return None
+        params[name] = float(value)
+    return ACTIONS[str(spec["action"])](**params)  # type: ignore[arg-type]

@@ -1,0 +1,68 @@
+"""What a rule may name in a finding: its evidence by field name, and `series`, `first_step`, `last_step`, `confidence`.
+
+Bounds, message placeholders, fix parameters and examples all use these names and no others.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from enum import Enum
+from functools import cache
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from lrdoctor.model import Evidence, Finding, Span
+
+SCALARS = (bool, int, float, str)
+COMMON = {
+    "series": frozenset[type]({str}),
+    "first_step": frozenset[type]({int}),
+    "last_step": frozenset[type]({int}),
+    "confidence": frozenset[type]({float}),
+}
+# Annotated, since mypy takes no dataclass for hashable.
+_hints: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
+
+
+def measured(value: Evidence) -> bool:
+    """Whether there is anything to compare: not `None`, and no number beyond the finite floats."""
+    if value is None or isinstance(value, str):
+        return value is not None
+    return abs(value) <= sys.float_info.max
+
+
+def readings(finding: Finding) -> dict[str, Evidence]:
+    """Everything that a rule may name in this finding."""
+    return finding.evidence | {
+        "series": finding.series,
+        "first_step": finding.span.first,
+        "last_step": finding.span.last,
+        "confidence": finding.confidence,
+    }
+
+
+def types(kind: type[Finding]) -> dict[str, frozenset[type]]:
+    """Which of bool, int, float and str each name may be in findings of this kind, besides unknown."""
+    hints = _hints(kind)
+    return {name: _scalars(hints[name]) for name in kind.evidence_names()} | COMMON
+
+
+def _scalars(hint: Any) -> frozenset[type]:
+    if get_origin(hint) is Literal:
+        return frozenset(type(value) for value in get_args(hint))
+    alternatives = [a for a in get_args(hint) or (hint,) if a is not NoneType]
+    found = {scalar for a in alternatives for scalar in SCALARS if _is(a, scalar)}
+    return frozenset(found or SCALARS)
+
+
+def _is(hint: Any, scalar: type) -> bool:
+    return hint is scalar or (isinstance(hint, type) and issubclass(hint, Enum) and issubclass(hint, scalar))
+
+
+def sample(kind: type[Finding], values: Mapping[str, Evidence]) -> Finding:
+    """A finding with these readings; evidence that is not given is unknown."""
+    given: dict[str, Any] = {"series": "train/loss", "first_step": 0, "last_step": 0, "confidence": 1.0} | dict(values)
+    span = Span(given.pop("first_step"), given.pop("last_step"))
+    given |= {name: None for name in kind.evidence_names() if name not in given}
+    return kind(**given, span=span)

@@ -1,0 +1,131 @@
+"""The rule file as frozen dataclasses: every field below is a key of the TOML file, of the same name and shape."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from lrdoctor.engine.reading import measured
+from lrdoctor.model import Evidence, Fix, RuleInfo, Severity
+
+Value = bool | int | float | str
+"""What TOML may hold where a measurement or a parameter stands."""
+FixSpec = Mapping[str, Value]
+"""`action`, and the parameters of the `Fix` of that name. A numeric one may be the name of a reading of the subject."""
+Sample = Mapping[str, Value]
+"""`kind`, and those readings of a finding that an example needs."""
+
+ACTIONS: Mapping[str, type[Fix]] = {fix.action: fix for fix in get_args(Fix)}
+"""Every fix that a rule may propose, by its action."""
+
+ORDER = {"lt": ("<", operator.lt), "le": ("<=", operator.le), "gt": (">", operator.gt), "ge": (">=", operator.ge)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """What one reading must satisfy: everything that is given here. Unknown values satisfy only `known = false`."""
+
+    lt: float | None = None
+    le: float | None = None
+    gt: float | None = None
+    ge: float | None = None
+    eq: Value | None = None
+    one_of: tuple[Value, ...] = ()
+    known: bool | None = None
+
+    def holds(self, value: Evidence) -> bool:
+        """Whether the value is known to lie within, or is unknown where the bound asks for just that."""
+        if self.known is False or not measured(value):
+            return self.known is False and not measured(value)
+        if self.eq is not None and not _same(value, self.eq):
+            return False
+        if self.one_of and not any(_same(value, other) for other in self.one_of):
+            return False
+        return all(_is_number(value) and test(value, limit) for _, test, limit in self._limits())
+
+    def lines(self) -> tuple[str, ...]:
+        """Each condition as a few words that follow the name: `>= 3`, `is one of a, b`."""
+        said = [f"{symbol} {show(limit)}" for symbol, _, limit in self._limits()]
+        if self.eq is not None:
+            said.append(f"= {show(self.eq)}")
+        if self.one_of:
+            said.append(f"is one of {', '.join(show(v) for v in self.one_of)}")
+        if self.known is not None:
+            said.append("is known" if self.known else "is not known")
+        return tuple(said)
+
+    def _limits(self) -> list[tuple[str, Callable[[Any, Any], bool], float]]:
+        given = ((symbol, test, getattr(self, key)) for key, (symbol, test) in ORDER.items())
+        return [(symbol, test, limit) for symbol, test, limit in given if limit is not None]
+
+
+def _is_number(value: Evidence) -> bool:
+    return not isinstance(value, str | bool)
+
+
+def _same(value: Evidence, other: Value) -> bool:
+    # True is not 1 here, though Python says so.
+    return isinstance(value, bool) is isinstance(other, bool) and value == other
+
+
+def show(value: Value) -> str:
+    """The value as one would write it in the rule file, without quotes."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clause:
+    """Holds in a run that has a finding of this kind within all the bounds."""
+
+    finding: str
+    where: Mapping[str, Bound] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """Findings of a run, and whether the rule must speak of it. A reading that is not given is unknown."""
+
+    title: str
+    fires: bool
+    findings: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One judgement, the argument for it, and the examples that prove it."""
+
+    id: str
+    name: str
+    severity: Severity
+    what: str
+    why: str
+    message: str
+    when: tuple[Clause, ...]
+    """All must hold. The finding of the first is the subject: the message and the fixes speak of it."""
+    unless: tuple[Clause, ...] = ()
+    """None may hold."""
+    fix: tuple[FixSpec, ...] = ()
+    caveats: str = ""
+    references: tuple[str, ...]
+    example: tuple[Example, ...]
+    alone: bool = False
+    """Speaks only where no warning and no error does; and says "all is well" only where no rule withholds judgement.
+
+    Only for severity info."""
+    verdict: Literal["cannot_tell"] | None = None
+    """`cannot_tell`: the rule withholds judgement. Only for severity info."""
+
+    @property
+    def info(self) -> RuleInfo:
+        """What reports need to know of it."""
+        return RuleInfo(
+            id=self.id,
+            name=self.name,
+            severity=self.severity,
+            what=self.what.strip(),
+            withholds=self.verdict == "cannot_tell",
+        )

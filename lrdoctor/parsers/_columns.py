@@ -1,0 +1,258 @@
+"""The rows of a table -> columns of numbers; what cannot be a row or a cell of them is dropped and told.
+
+A clean table goes through pandas' C engine, any other row by row, with the same result but for a number's last bits.
+A row with too few or too many cells is dropped whole, since any of its cells may have slipped.
+"""
+
+from __future__ import annotations
+
+import io
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrdoctor.model import Floats
+from lrdoctor.parsers._damage import Damage
+from lrdoctor.parsers._table import (
+    JOINED_LINES,
+    LONGEST_LINE,
+    MISSING,
+    Layout,
+    cells,
+    fitted,
+    is_rule,
+    number,
+    unfinished,
+)
+
+MOSTLY = 9
+"""A column is one of numbers where it has so many of them for each text; the texts are then damage."""
+TEXTS_KEPT = 10_000
+"""Different texts of a column that are told apart; so many rows of a sweep are enough to see that it is one."""
+TAIL = 1 << 16
+"""Bytes before the last line in which to see how long its last cell should be."""
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Columns:
+    """The columns of a table, all equally long."""
+
+    lines: Sequence[int]
+    """Number of the line that each row stands in."""
+    values: Mapping[str, Floats]
+    """Those of numbers; NaN where a cell says so, and where it is not filled."""
+    filled: Mapping[str, Flags]
+    """Where the cells of these hold a number."""
+    texts: Mapping[str, Counter[str]]
+    """The others: how often each text occurs."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.lines)
+
+
+def columns(table: Layout, damage: Damage) -> Columns:
+    """All columns of the table."""
+    whole, rest = unfinished(table.body)
+    found = _at_once(table, whole) or _row_by_row(table, whole, damage)
+    return _with_last(found, table, whole, rest, damage) if rest.strip("\0 ") else found
+
+
+def _at_once(table: Layout, body: bytes) -> Columns | None:
+    """The columns of a clean table, or None where anything in it is not."""
+    if len(table.names) < 2 or b'"' in body or b"\0" in body or table.header.encode() in body:
+        return None
+    rows = _full_rows(body, table)
+    if not rows:
+        return None
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(
+            io.BytesIO(body),
+            sep=table.separator,
+            header=None,
+            names=list(table.names),
+            index_col=False,
+            keep_default_na=False,
+            na_values=sorted(MISSING),
+            skip_blank_lines=False,
+            low_memory=False,
+            encoding_errors="replace",
+        )
+    except ValueError:  # pandas' own errors among them
+        return None
+    if len(frame) != rows:
+        return None
+    found = {name: _Cells() for name in table.names}
+    values: dict[str, Floats] = {}
+    for name in table.names:
+        column = frame[name]
+        if column.dtype.kind in "fiu":
+            # A cell that says nan makes a column of text; so in one of numbers, NaN is an empty cell.
+            values[name] = column.to_numpy(dtype=np.float64)
+            continue
+        for cell in column.fillna("").astype(str):
+            found[name].add(cell.strip(), 0)
+        if found[name].numbers and found[name].odd:
+            return None
+    lines = range(table.first_row, table.first_row + rows)
+    return _collected(lines, {name: values.get(name, cells) for name, cells in found.items()})
+
+
+def _full_rows(body: bytes, table: Layout) -> int:
+    """How many rows there are if every one is full, else 0: pandas fills short rows up and cuts long ones, silently."""
+    characters = np.frombuffer(body, dtype=np.uint8)
+    newline, separator = ord("\n"), ord(table.separator)
+    ends = characters[(characters == newline) | (characters == separator)]
+    width = len(table.names)
+    if not len(ends) or len(ends) % width:
+        return 0
+    rows = ends.reshape(-1, width)
+    return len(rows) if (rows[:, -1] == newline).all() and (rows[:, :-1] == separator).all() else 0
+
+
+def _row_by_row(table: Layout, body: bytes, damage: Damage) -> Columns:
+    """The columns of a table in which some rows are none."""
+    found = {name: _Cells() for name in table.names}
+    current = list(table.names)
+    lines = array("q")
+    for line_number, line in _lines(body.decode("utf-8", "replace"), table.first_row, damage):
+        row = fitted(cells(line, table.separator), len(current))
+        again = _header(row, table.names)
+        if again is not None:
+            # A logger that was started again wrote its header again, perhaps with other columns.
+            current = again
+            for name in again:
+                found.setdefault(name, _Cells())
+        elif len(row) != len(current):
+            message = f"{len(row)} cells where the header has {len(current)}: the row is left out"
+            damage.add(f"line {line_number}", "unreadable_row", message)
+        elif not is_rule(row):
+            for name, cell in zip(current, row, strict=True):
+                column = found[name]
+                if len(column.values) < len(lines):
+                    column.skip_to(len(lines))
+                column.add(cell, line_number)
+            lines.append(line_number)
+    for column in found.values():
+        column.skip_to(len(lines))
+        if column.of_numbers:
+            for line_number in column.odd:
+                damage.add(
+                    f"line {line_number}", "unreadable_cell", "text in a column of numbers: the cell is left out"
+                )
+    return _collected(lines, found)
+
+
+def _lines(body: str, first: int, damage: Damage) -> Iterator[tuple[int, str]]:
+    """Number and text of every line that may be a row; one whose quoted cell runs over several is joined."""
+    lines = body.split("\n")
+    at = 0
+    while at < len(lines):
+        start, line = at, lines[at].strip("\0")
+        at += 1
+        if line.count('"') % 2:
+            ends = (k for k in range(at, min(at + JOINED_LINES, len(lines))) if lines[k].count('"') % 2)
+            end = next(ends, None)
+            if end is not None:
+                line, at = "\n".join([line, *lines[at : end + 1]]), end + 1
+        if not line.strip():
+            continue
+        if "\0" in line or len(line) > LONGEST_LINE:
+            message = "NUL bytes in the line" if "\0" in line else f"a line of more than {LONGEST_LINE} characters"
+            damage.add(f"line {first + start}", "unreadable_row", f"{message}: it is left out")
+            continue
+        yield first + start, line
+
+
+def _header(row: Sequence[str], names: Sequence[str]) -> list[str] | None:
+    """The names in a row that is a header: only different texts, half of them known."""
+    if row[:1] != names[:1] and len(set(row) & set(names)) * 2 < len(row):
+        return None
+    if len(set(row)) != len(row) or not all(isinstance(number(cell), str) for cell in row):
+        return None
+    return list(row) if len(set(row) & set(names)) * 2 >= len(row) else None
+
+
+def _with_last(found: Columns, table: Layout, whole: bytes, rest: str, damage: Damage) -> Columns:
+    """The columns with the line that no newline ends, unless it is half a line."""
+    line = table.first_row + whole.count(b"\n")
+    row = fitted(cells(rest.strip("\0"), table.separator), len(table.names))
+    lines = whole[-TAIL:].decode("utf-8", "replace").split("\n")[len(whole) > TAIL : -1]
+    lengths = [len(last) for above in lines if (last := cells(above, table.separator)[-1])]
+    # A number that was cut is still a number. So the last cell must be as long as some cell above it, if there is one.
+    as_long = not row[-1] or len(row[-1]) >= min(lengths, default=len(rest))
+    if len(row) != len(table.names) or "\0" in rest or not as_long:
+        damage.add(f"line {line}", "truncated_tail", "the last line is cut off: it is left out")
+        return found
+    values, filled, texts = dict(found.values), dict(found.filled), dict(found.texts)
+    said = dict(zip(table.names, map(number, row), strict=True))
+    for name in values:
+        value = said.get(name)
+        values[name] = np.append(values[name], value if isinstance(value, float) else np.nan)
+        filled[name] = np.append(filled[name], isinstance(value, float))
+    for name in texts:
+        text = said.get(name)
+        texts[name] = texts[name] + Counter([text] if isinstance(text, str) else [])
+    return Columns(lines=[*found.lines, line], values=values, filled=filled, texts=texts)
+
+
+class _Cells:
+    """The cells of one column while they are read."""
+
+    __slots__ = ("filled", "numbers", "odd", "texts", "values")
+
+    def __init__(self) -> None:
+        self.values, self.filled = array("d"), bytearray()
+        self.numbers = 0
+        self.texts: Counter[str] = Counter()
+        self.odd: list[int] = []
+        """Lines whose cell is text."""
+
+    def add(self, cell: str, line: int) -> None:
+        """Take one more cell."""
+        said = number(cell)
+        if isinstance(said, float):
+            self.values.append(said)
+            self.filled.append(1)
+            self.numbers += 1
+            return
+        self.values.append(np.nan)
+        self.filled.append(0)
+        if said is not None:
+            self.odd.append(line)
+            if said in self.texts or len(self.texts) < TEXTS_KEPT:
+                self.texts[said] += 1
+
+    def skip_to(self, rows: int) -> None:
+        """Take empty cells up to this row."""
+        missing = rows - len(self.values)
+        self.values.extend([np.nan] * missing)
+        self.filled.extend(bytes(missing))
+
+    @property
+    def of_numbers(self) -> bool:
+        """Whether the texts among its cells, if any, are damage."""
+        return not self.odd or self.numbers > MOSTLY * len(self.odd)
+
+
+def _collected(lines: Sequence[int], found: Mapping[str, _Cells | Floats]) -> Columns:
+    values: dict[str, Floats] = {}
+    filled: dict[str, Flags] = {}
+    texts: dict[str, Counter[str]] = {}
+    for name, cells_ in found.items():
+        if not isinstance(cells_, _Cells):
+            values[name], filled[name] = cells_, ~np.isnan(cells_)
+        elif cells_.of_numbers:
+            values[name] = np.array(cells_.values, dtype=np.float64)
+            filled[name] = np.array(cells_.filled, dtype=bool)
+        else:
+            texts[name] = cells_.texts
+    return Columns(lines=lines, values=values, filled=filled, texts=texts)

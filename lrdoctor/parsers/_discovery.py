@@ -1,0 +1,175 @@
+"""The runs below the paths that the user gave: which parser reads them, which files belong together, and their names.
+
+The order is the same on every machine, numbers in names sort as numbers, and nothing is opened but regular files.
+Links to folders are followed only within the given folder, and no folder is entered twice.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lrdoctor.model import Problem
+from lrdoctor.parsers._files import natural, reason
+from lrdoctor.plugins import Parser
+
+DEEPEST = 64
+"""Levels below the given folder. Nobody nests runs so deep; a file system gone wrong does."""
+NOT_ENTERED = frozenset(
+    {".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv", "venv", ".tox", "site-packages"}
+)
+"""Never hold logs of one's own training, and may hold a hundred thousand files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Files that one parser reads together."""
+
+    parser: str
+    home: Path
+    files: tuple[Path, ...]
+    name: str
+    """Relative to the path that the user gave, with `/`; no two in one report are the same."""
+    explicit: bool = False
+    """The user named this very file, so that it must be a log; otherwise a walk came across it."""
+
+
+def discover(paths: Sequence[Path], parsers: Mapping[str, Parser]) -> Iterator[Found | Problem]:
+    """What there is to read below the paths, and a `Problem` for each path that leads to nothing."""
+    groups: list[tuple[Path, Found]] = []
+    problems: list[Problem] = []
+    seen: set[tuple[str, str]] = set()
+    for path in paths:
+        for found in _below(path, parsers):
+            if isinstance(found, Problem):
+                problems.append(found)
+                continue
+            # The same run by two ways, as in `runs runs/a`, is one run.
+            identity = (found.parser, os.path.realpath(found.files[0] if found.explicit else found.home))
+            if identity not in seen:
+                seen.add(identity)
+                groups.append((path, found))
+    yield from _distinct(groups)
+    yield from problems
+
+
+def _below(path: Path, parsers: Mapping[str, Parser]) -> Iterator[Found | Problem]:
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        yield Problem(path=str(path), message=_missing(path) if missing else f"cannot be read: {reason(error)}")
+        return
+    if stat.S_ISDIR(mode):
+        yield from _in_folder(path, parsers)
+        return
+    parser = _claiming(path, parsers) if stat.S_ISREG(mode) else None
+    if parser is not None:
+        yield Found(parser=parser, home=parsers[parser].home(path), files=(path,), name=_own_name(path), explicit=True)
+    elif stat.S_ISREG(mode):
+        yield Problem(path=str(path), message=f"no log that we can read; known formats: {', '.join(parsers)}")
+    else:
+        yield Problem(path=str(path), message="neither a file nor a folder")
+
+
+def _missing(path: Path) -> str:
+    try:
+        beside = sorted(entry.name for entry in path.parent.iterdir())
+    except OSError:
+        beside = []
+    close = difflib.get_close_matches(path.name, beside, n=1)
+    if not close:
+        return "no such file or folder"
+    slash = "/" if (path.parent / close[0]).is_dir() else ""
+    return f"no such file or folder; did you mean '{path.parent / close[0]}{slash}'?"
+
+
+def _in_folder(root: Path, parsers: Mapping[str, Parser]) -> Iterator[Found | Problem]:
+    groups: dict[tuple[str, Path], list[Path]] = {}
+    unlisted: list[Problem] = []
+    for path in _walk(root, unlisted):
+        parser = _claiming(path, parsers)
+        if parser is not None:
+            home = parsers[parser].home(path)
+            # A parser may look above the given folder; the user asked for nothing there.
+            home = home if home == root or root in home.parents else root
+            groups.setdefault((parser, home), []).append(path)
+    for (parser, home), files in groups.items():
+        name = home.relative_to(root).as_posix()
+        yield Found(parser=parser, home=home, files=tuple(files), name=_own_name(root) if name == "." else name)
+    if not groups and not unlisted:
+        yield Problem(path=str(root), message=f"no training logs found; looked for: {', '.join(parsers)}")
+    yield from unlisted
+
+
+def _walk(root: Path, unlisted: list[Problem]) -> Iterator[Path]:
+    """The regular files below a folder: those of each folder before its sub-folders, both in natural order."""
+    real_root = os.path.realpath(root)
+    entered: set[tuple[int, int]] = set()
+    waiting = [(root, 0)]
+    while waiting:
+        folder, depth = waiting.pop()
+        try:
+            about = folder.stat()
+            if (about.st_dev, about.st_ino) in entered:
+                continue
+            entered.add((about.st_dev, about.st_ino))
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: (natural(entry.name), entry.name))
+        except OSError as error:
+            unlisted.append(Problem(path=str(folder), message=f"cannot be listed: {reason(error)}"))
+            continue
+        folders = []
+        for entry in entries:
+            try:
+                if entry.is_symlink() and not _within(entry.path, real_root):
+                    continue
+                if entry.is_dir():
+                    folders.append(folder / entry.name)
+                elif entry.is_file():
+                    yield folder / entry.name
+            except OSError:
+                continue  # it vanished, or its link leads nowhere
+        inner = [below for below in folders if below.name not in NOT_ENTERED]
+        if depth < DEEPEST:
+            waiting += [(below, depth + 1) for below in reversed(inner)]
+        elif inner:
+            unlisted.append(Problem(path=str(folder), message=f"folders deeper than {DEEPEST} levels are not entered"))
+
+
+def _within(path: str, real_root: str) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(real_root)
+
+
+def _claiming(path: Path, parsers: Mapping[str, Parser]) -> str | None:
+    return next((name for name, parser in parsers.items() if parser.claims(path)), None)
+
+
+def _own_name(path: Path) -> str:
+    """The last part of a path, also of `.` and `runs/..`."""
+    return path.name if path.name not in ("", "..") else path.resolve().name or str(path)
+
+
+def _distinct(groups: Sequence[tuple[Path, Found]]) -> Iterator[Found]:
+    """The same with names of which no two are equal: told apart by the argument, then the parser, then a number."""
+    names = [found.name for _, found in groups]
+    whole = [found.explicit or found.name == _own_name(given) for given, found in groups]
+    by_argument = [
+        given.as_posix() if its_own else f"{given.as_posix()}/{found.name}"
+        for (given, found), its_own in zip(groups, whole, strict=True)
+    ]
+    names = _where_repeated(names, by_argument)
+    names = _where_repeated(names, [f"{name} ({found.parser})" for name, (_, found) in zip(names, groups, strict=True)])
+    names = _where_repeated(names, [f"{name} #{number}" for number, name in enumerate(names, 1)])
+    for (_, found), name in zip(groups, names, strict=True):
+        yield replace(found, name=name)
+
+
+def _where_repeated(names: list[str], instead: list[str]) -> list[str]:
+    times = Counter(names)
+    return [other if times[name] > 1 else name for name, other in zip(names, instead, strict=True)]

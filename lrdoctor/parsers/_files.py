@@ -1,0 +1,61 @@
+"""Open a log without being trapped by it: regular files only, nothing written, trouble told as `LogError`."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from lrdoctor.errors import LogError, NotALog
+
+LFS_POINTER = b"version https://git-lfs"
+"""What git-lfs leaves in place of a file that was not fetched begins so."""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """The file, open for reading. Raises `LogError` for what is no regular file or cannot be opened.
+
+    A pipe or a device is never opened: that could block for ever, or do something. The second look, at what was really
+    opened, is for a path that changed between the two; `O_NONBLOCK` keeps such an open from hanging.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise NotALog("not a regular file")
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(path, flags)
+    except (OSError, ValueError) as error:
+        raise LogError(f"cannot be opened: {reason(error)}") from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise NotALog("not a regular file")
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def head(path: Path, size: int) -> bytes | None:
+    """The first bytes of a regular file, or None where there is none to read: for `claims`, which never raises."""
+    try:
+        with open_regular(path) as file:
+            return file.read(size)
+    except (LogError, OSError):
+        return None
+
+
+def reason(error: Exception) -> str:
+    """What the system said, without the path, which the caller names."""
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
+
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """A sort key under which `run2` comes before `run10`."""
+    parts = _DIGITS.split(text)
+    return [(0, int(part[:_MOST_DIGITS]), part) if at % 2 else (1, 0, part) for at, part in enumerate(parts) if part]
+
+
+_DIGITS = re.compile(r"([0-9]+)")
+_MOST_DIGITS = 300
+"""A file name has at most 255 characters on the common file systems, and Python refuses to convert above 4,300."""

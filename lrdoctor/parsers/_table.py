@@ -1,0 +1,164 @@
+"""What a delimited text file is made of: its header, its separator, its lines, and what a single cell says.
+
+An empty cell is missing, not NaN; the words nan and inf are numbers. Header and rows may use different separators.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lrdoctor.errors import NotALog
+
+SEPARATORS = ",;\t|"
+MOST_COLUMNS = 20_000
+LONGEST_LINE = 4 << 20
+"""Bytes; 20,000 columns of 200 characters."""
+LOOKED_AT = 20
+"""Lines that decide which character separates the cells."""
+JOINED_LINES = 100
+"""A quoted cell may run over so many lines; a stray quote must not swallow the file."""
+MISSING = frozenset({"", "na", "n/a", "null", "none", "-", "--"})
+_TENSOR = re.compile(r"tensor\(([^,()]+)[^()]*\)")
+_RULE = re.compile(r":?-{2,}:?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What the first lines of a table say of the others."""
+
+    names: tuple[str, ...]
+    """All different, none empty."""
+    separator: str
+    header: str
+    first_row: int
+    """Number of the line below the header, counted from 1."""
+    body: bytes
+    """All lines below the header, in UTF-8, each but perhaps the last ended by a bare newline."""
+
+
+def layout(content: bytes) -> Layout:
+    """Header, separator and rows of a table. Raises `NotALog` for what is none."""
+    content = _plain(content)
+    comment, number = "", 0
+    for start, end in _bounds(content):
+        number += 1
+        if end - start > LONGEST_LINE:
+            raise NotALog(f"not a table: line {number} is longer than {LONGEST_LINE} characters")
+        line = _text(content[start:end]).strip("\0 ")
+        if line.startswith("#"):
+            comment = line.lstrip("# ")
+            continue
+        if not line:
+            continue
+        if comment and _all_numbers(line):
+            # numpy.savetxt writes the header as a comment.
+            return _layout(comment, content[start:], number)
+        return _layout(line, content[end + 1 :], number + 1)
+    raise NotALog("an empty file" if not comment else "not a table: nothing but comments")
+
+
+def _plain(content: bytes) -> bytes:
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        content = content.decode("utf-16", "replace").encode("utf-8", "replace")  # what PowerShell's `>` writes
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in content else content
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")
+
+
+def _bounds(content: bytes) -> Iterator[tuple[int, int]]:
+    start = 0
+    while start < len(content):
+        end = content.find(b"\n", start)
+        end = len(content) if end < 0 else end
+        yield start, end
+        start = end + 1
+
+
+def _layout(header: str, body: bytes, first_row: int) -> Layout:
+    sample = [_text(body[start:end]) for (start, end), _ in zip(_bounds(body), range(LOOKED_AT), strict=False)]
+    above, below = _separators(header, [line[:LONGEST_LINE] for line in sample if line.strip()])
+    names = cells(header, above)
+    while len(names) > 1 and not names[-1]:
+        names.pop()
+    if len(names) > MOST_COLUMNS:
+        raise NotALog(f"not a training curve: more than {MOST_COLUMNS} columns")
+    if all(isinstance(number(name), float) for name in names):
+        raise NotALog("not a training curve: the first line names no columns")
+    return Layout(names=_distinct(names), separator=below, header=header, first_row=first_row, body=body)
+
+
+def _separators(header: str, sample: list[str]) -> tuple[str, str]:
+    """What separates the names, and what the cells: the pair under which most lines are as long as the header."""
+
+    def agreement(pair: tuple[str, str]) -> tuple[int, bool, int]:
+        width = len(cells(header, pair[0]))
+        fitting = sum(len(fitted(cells(line, pair[1]), width)) == width for line in sample)
+        return fitting if width > 1 else 0, pair[0] == pair[1], width
+
+    pairs = [(above, below) for above in SEPARATORS if above in header for below in SEPARATORS]
+    return max(pairs, key=agreement, default=(",", ","))
+
+
+def _distinct(names: list[str]) -> tuple[str, ...]:
+    """As they are, but for the second of two equal ones and for those without any."""
+    taken: dict[str, int] = {}
+    distinct = []
+    for at, name in enumerate(names, 1):
+        name = name or f"column {at}"
+        taken[name] = taken.get(name, 0) + 1
+        distinct.append(name if taken[name] == 1 else f"{name}.{taken[name] - 1}")
+    return tuple(distinct) if len(set(distinct)) == len(distinct) else tuple(f"{n}#{at}" for at, n in enumerate(names))
+
+
+def cells(line: str, separator: str) -> list[str]:
+    """The cells of one line, at least one, without what pads them; the outer bars of a table in bars are no cells."""
+    if '"' in line:
+        try:
+            found = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [""])
+        except csv.Error:
+            found = [line]  # a cell beyond csv's limit of 128 KiB: no row of numbers
+    else:
+        found = line.split(separator)
+    found = [cell.strip() for cell in found]
+    if separator == "|" and len(found) > 1:
+        found = found[not found[0] : len(found) - (not found[-1])]
+    return found or [""]
+
+
+def fitted(row: list[str], width: int) -> list[str]:
+    """The row without the empty cell that a separator at its end makes."""
+    return row[:-1] if len(row) == width + 1 and not row[-1] else row
+
+
+def is_rule(row: list[str]) -> bool:
+    """Whether this is the line under the header of a Markdown table."""
+    return all(_RULE.fullmatch(cell) for cell in row)
+
+
+def number(cell: str) -> float | str | None:
+    """What a cell without padding says: a number, nothing (None), or the text itself."""
+    try:
+        # Python reads 1_000 as a number, and no logger writes it.
+        return float(cell) if "_" not in cell else cell
+    except ValueError:
+        pass
+    if cell.lower() in MISSING:
+        return None
+    tensor = _TENSOR.fullmatch(cell)
+    return number(tensor[1]) if tensor else cell
+
+
+def _all_numbers(line: str) -> bool:
+    return any(all(isinstance(number(cell), float) for cell in cells(line, separator)) for separator in SEPARATORS)
+
+
+def unfinished(body: bytes) -> tuple[bytes, str]:
+    """The lines that are ended by a newline, and what follows them: perhaps half a line."""
+    end = body.rfind(b"\n") + 1
+    return body[:end], _text(body[end:])

@@ -1,0 +1,205 @@
+"""TensorBoard event files, of every writer: all points, none sampled away.
+
+The files of one folder are one run, in the order of the number in their names. Three kinds of sub-folder are no run of
+their own: Keras' `train/` and `validation/`, the `Loss_train/` that `add_scalars` makes, and the folder named by a wall
+time in which `add_hparams` keeps the configuration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from lrdoctor.errors import LogError, NotALog
+from lrdoctor.model import Run, Scalar
+from lrdoctor.parsers._damage import Damage
+from lrdoctor.parsers._files import LFS_POINTER, head, natural, open_regular, reason
+from lrdoctor.parsers._scalar_events import Column, Scalars
+from lrdoctor.parsers._series import Logged, order
+from lrdoctor.parsers._tfrecord import HEADER, length_of, records
+from lrdoctor.roles import RoleNames
+
+MARK = "tfevents"
+TRAIN_FOLDERS = frozenset({"train", "training"})
+OTHER_FOLDERS = frozenset({"validation", "val", "valid", "eval", "evaluation", "dev", "test"})
+FIRST_BYTES = 1 << 16
+"""Enough to meet the first scalar of a file that `add_scalars` wrote: nothing comes before it."""
+_NAMED = re.compile(r"events\.out\.tfevents\.[0-9]+(\..*)?")
+_SIDECAR = re.compile(r".*\.(csv|tsv|json|jsonl|txt|log|md|yaml|yml|toml|gz|zip|xz|bz2|zst|tmp|png|html|py)")
+_WALL_TIME = re.compile(r"[0-9]{9,}\.[0-9]+")
+
+
+def claims(path: Path) -> bool:
+    """Event files by their name; where the name is no sure sign, their first bytes must bear it out."""
+    if MARK not in path.name:
+        return False
+    first = head(path, HEADER)
+    if first is None:
+        return False
+    # A damaged, empty or unfetched event file is claimed too, so that what is wrong with it can be said.
+    named = _NAMED.fullmatch(path.name) and not _SIDECAR.fullmatch(path.name.lower())
+    return bool(named) or length_of(first) is not None
+
+
+def home(path: Path) -> Path:
+    """The run's folder: the file's own, or the one above where this is no run by itself."""
+    folder = path.parent
+    above = folder.parent
+    if folder == above or not folder.name:
+        return folder
+    name = folder.name.lower()
+    if name in TRAIN_FOLDERS | OTHER_FOLDERS:
+        partners = OTHER_FOLDERS if name in TRAIN_FOLDERS else TRAIN_FOLDERS
+        beside = any(_holds_events(above / partner) for partner in partners)
+        return above if beside or _holds_events(above) else folder
+    if _WALL_TIME.fullmatch(folder.name):
+        return above if _holds_events(above) else folder
+    return _home_of_add_scalars(path) or folder
+
+
+def _home_of_add_scalars(path: Path) -> Path | None:
+    """The folder above whose writer made this one for `add_scalars`: the file's only tag, spelt as a path, says so."""
+    folder = path.parent
+    if not any(_holds_events(above) for above in list(folder.parents)[:3]):
+        return None
+    tag = _first_tag(path)
+    for above in list(folder.parents)[:3] if tag else ():
+        if _holds_events(above) and _key(folder.relative_to(above).as_posix(), tag) is not None:
+            return above
+    return None
+
+
+def _key(folder: str, tag: str) -> str | None:
+    """`train` for the folder `Loss_train` (torch) or `Loss/train` (tensorboardX) and the tag `Loss`, else None."""
+    for spelt in (tag.replace("/", "_") + "_", tag + "/"):
+        if folder.startswith(spelt) and len(folder) > len(spelt):
+            return folder[len(spelt) :]
+    return None
+
+
+def _first_tag(path: Path) -> str:
+    scalars = Scalars()
+    damage = Damage(path)
+    try:
+        with open_regular(path) as file:
+            for record in records(file, damage):
+                scalars.read((record,), damage)
+                if scalars.columns or record[0] > FIRST_BYTES:
+                    break
+    except (LogError, OSError):
+        return ""
+    return next(iter(scalars.columns), "")
+
+
+def _holds_events(folder: Path) -> bool:
+    try:
+        return _holds_events_at(folder, folder.stat().st_mtime_ns)
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=1 << 14)
+def _holds_events_at(folder: Path, changed: int) -> bool:
+    """Asked once per file, while the answer is one per folder: 10,000 runs side by side would mean 10^8 names."""
+    try:
+        return any(MARK in entry.name for entry in folder.iterdir())
+    except OSError:
+        return False
+
+
+def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
+    """The one run of these files. Raises `LogError` where none of them holds a scalar."""
+    folders: dict[str, Scalars] = {}
+    damages: list[Damage] = []
+    refused: dict[Path, str] = {}
+    for path in sorted(files, key=_age):
+        damage = Damage(path)
+        damages.append(damage)
+        try:
+            _read_file(path, folders.setdefault(_relative(path.parent, home), Scalars()), damage)
+        except LogError as error:
+            refused[path] = str(error)
+    columns = _by_tag(folders)
+    if not columns:
+        raise _nothing(refused, damages, any(scalars.others or scalars.hparams for scalars in folders.values()))
+    for path, why in refused.items():
+        damage = Damage(path)
+        damage.add("", "unreadable_file", why, 0)
+        damages.append(damage)
+    ordered = order({tag: _logged(column) for tag, column in columns.items()}, home)
+    hparams: dict[str, Scalar] = {}
+    for scalars in folders.values():
+        hparams |= scalars.hparams
+    purged = {step: gone for scalars in folders.values() for step, gone in scalars.purged.items()}
+    yield Run(
+        name=home.name,
+        path=home,
+        format="tensorboard",
+        series=ordered.series,
+        hparams=hparams,
+        notes=(*(f"restart at step {step}: {gone} points superseded" for step, gone in purged.items()), *ordered.notes),
+        incidents=(*(incident for damage in damages for incident in damage.incidents()), *ordered.incidents),
+    )
+
+
+def _age(path: Path) -> tuple[int, list[tuple[int, int, str]], str]:
+    """The number in the name is when the file was begun; as text, 999 would come after 1000."""
+    begun = re.search(MARK + r"\.([0-9]{1,300})", path.name)
+    return (int(begun[1]) if begun else 0, natural(path.name), str(path))
+
+
+def _relative(folder: Path, home: Path) -> str:
+    try:
+        return folder.relative_to(home).as_posix()
+    except ValueError:
+        return "."
+
+
+def _read_file(path: Path, scalars: Scalars, damage: Damage) -> None:
+    with open_regular(path) as file:
+        first = file.read(len(LFS_POINTER))
+        if first == LFS_POINTER:
+            raise LogError("a git-lfs pointer: the file itself was not fetched (git lfs pull)")
+        if not first:
+            raise LogError("an empty file")
+        try:
+            file.seek(0)
+            scalars.read(records(file, damage), damage)
+        except OSError as error:
+            damage.add("", "read_failed", f"the file could not be read to its end: {reason(error)}", 0)
+
+
+def _by_tag(folders: Mapping[str, Scalars]) -> dict[str, Column]:
+    """Every column under one name: with its folder, where it has one; as `Loss/train`, where `add_scalars` made it."""
+    named: dict[str, Column] = {}
+    for folder in sorted(folders, key=lambda folder: (folder != ".", natural(folder))):
+        if _WALL_TIME.fullmatch(folder):
+            continue  # the final metrics of `add_hparams`, one point each: no curves
+        for tag, column in folders[folder].columns.items():
+            key = None if folder == "." else _key(folder, tag)
+            name = tag if folder == "." else f"{tag}/{key}" if key else f"{folder}/{tag}"
+            named[f"{folder}/{tag}" if name in named else name] = column
+    return {name: column for name, column in named.items() if len(column.steps)}
+
+
+def _logged(column: Column) -> Logged:
+    return Logged(
+        steps=np.frombuffer(column.steps, dtype=np.int64),
+        values=np.frombuffer(column.values, dtype=np.float64),
+        wall_times=np.frombuffer(column.wall_times, dtype=np.float64),
+        later_files=tuple(column.later_files),
+    )
+
+
+def _nothing(refused: Mapping[Path, str], damages: Sequence[Damage], others: bool) -> LogError:
+    """Why there is no run: a whole file without scalars is no log, a broken one is trouble."""
+    broken = [incident for damage in damages for incident in damage.incidents()]
+    if refused:
+        return LogError(next(iter(refused.values())))
+    if broken:
+        return LogError(f"no scalars in it; {broken[0].place}: {broken[0].message}".replace("; :", ":"))
+    return NotALog(f"no scalars in it ({'graph, text or images only' if others else 'nothing was logged'})")

@@ -1,0 +1,143 @@
+"""Find the extensions: built-in modules by where they lie, third-party ones by entry point. The module is the plugin.
+
+A parser, detector, schedule or report is one module that offers what its protocol below says; its file name is its
+name. Third parties use the entry-point groups `lrdoctor.parsers`, `.detectors`, `.schedules` and `.reports`, each entry
+naming a module. Modules whose name starts with `_` are not plugins.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol, TextIO, cast
+
+from lrdoctor.errors import PluginError
+from lrdoctor.model import Finding, Floats, Ints, Report, Role, Run
+from lrdoctor.roles import RoleNames
+
+
+class Parser(Protocol):
+    """Reads one format."""
+
+    def claims(self, path: Path) -> bool:
+        """Whether this file is of the format: by its name first, then by its first bytes; cheap, and never raises."""
+
+    def home(self, path: Path) -> Path:
+        """The file or folder that the run of this claimed file is named after; files with one home are read
+        together."""
+
+    def read(self, home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
+        """The runs of one home, without roles. Raises `LogError` for what cannot be used at all."""
+
+
+class Detector(Protocol):
+    """Measures one thing."""
+
+    NEEDS: frozenset[Role]
+    """Without these roles it is skipped, and the report says so."""
+    FINDING: type[Finding]
+    Settings: type[Any]
+    """Frozen dataclass, every field with a default: how to measure, never how to judge."""
+
+    def detect(self, run: Run, settings: Any) -> Iterator[Finding]:
+        """What was seen, in order of steps."""
+
+
+class ScheduleLaw(Protocol):
+    """Draws one family of learning-rate schedules."""
+
+    Params: type[Any]
+
+    def lr(self, steps: Ints, params: Any) -> Floats:
+        """Rate relative to the peak, per optimizer step; shape as `steps`."""
+
+    def pytorch(self, params: Any) -> str:
+        """The same as a line of PyTorch."""
+
+
+class Writer(Protocol):
+    """Writes one report format."""
+
+    SUFFIX: str
+
+    def write(self, report: Report, out: TextIO) -> None:
+        """Write the whole report; no analysis, no exit code."""
+
+
+GROUPS = ("parsers", "detectors", "schedules", "reports")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    module: str
+    distribution: str
+
+
+def names(group: str) -> Mapping[str, str]:
+    """Plugin name -> module name, sorted by name, nothing imported. Raises `PluginError` for a name taken twice."""
+    return {name: found.module for name, found in sorted(_find(group).items())}
+
+
+def _find(group: str) -> dict[str, _Found]:
+    if group not in GROUPS:
+        raise ValueError(f"no plugin group {group!r}")
+    package = import_module(f"lrdoctor.{group}")
+    found = {
+        info.name: _Found(f"lrdoctor.{group}.{info.name}", "lrdoctor")
+        for info in pkgutil.iter_modules(package.__path__)
+        if not info.name.startswith("_")
+    }
+    for entry in entry_points(group=f"lrdoctor.{group}"):
+        distribution = entry.dist.name if entry.dist else entry.value
+        if entry.name in found:
+            first = found[entry.name].distribution
+            raise PluginError(f"{distribution}: its {group[:-1]} {entry.name!r} is already offered by {first}")
+        found[entry.name] = _Found(entry.value, distribution)
+    return found
+
+
+def _load(group: str, name: str, found: _Found) -> ModuleType:
+    try:
+        return import_module(found.module)
+    except Exception as error:
+        if found.distribution == "lrdoctor":
+            raise
+        raise PluginError(f"{found.distribution}: its {group[:-1]} {name!r} does not load: {error}") from error
+
+
+def load(group: str) -> dict[str, ModuleType]:
+    """All plugins of a group by name, in alphabetical order."""
+    return {name: _load(group, name, found) for name, found in sorted(_find(group).items())}
+
+
+def is_built_in(group: str, name: str) -> bool:
+    """Whether this plugin is one of ours."""
+    return _find(group)[name].distribution == "lrdoctor"
+
+
+def parsers() -> dict[str, Parser]:
+    """Every parser by name."""
+    return {name: cast("Parser", module) for name, module in load("parsers").items()}
+
+
+def detectors() -> dict[str, Detector]:
+    """Every detector by name."""
+    return {name: cast("Detector", module) for name, module in load("detectors").items()}
+
+
+def schedules() -> dict[str, ScheduleLaw]:
+    """Every schedule by name."""
+    return {name: cast("ScheduleLaw", module) for name, module in load("schedules").items()}
+
+
+def writer(name: str) -> Writer:
+    """One report writer; the others are not imported. Raises `PluginError` for an unknown name."""
+    found = _find("reports")
+    if name not in found:
+        raise PluginError(f"no report format {name!r}; there are: {', '.join(sorted(found))}")
+    return cast("Writer", _load("reports", name, found[name]))

@@ -1,0 +1,1 @@
+"""From advice to one consistent configuration for the next run."""

@@ -1,0 +1,102 @@
+"""Curves as one line of block characters each, on an axis of steps that several lines and markers share."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import numpy as np
+
+from lrdoctor.model import Floats, Series
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+NONFINITE = "×"
+ONSET = "▲"
+EXTENT = "─"
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Which column a step falls into: `first` into the leftmost, `last` into the rightmost."""
+
+    first: int
+    last: int
+    width: int
+
+    def edges(self) -> list[int]:
+        """The first step of every column but the leftmost, which has no lower end."""
+        # Whole numbers: a step must fall into the same column as a point and as a marker, however large it is.
+        length, gaps = max(self.last - self.first, 1), max(self.width - 1, 1)
+        return [self.first - (-(2 * column - 1) * length // (2 * gaps)) for column in range(1, self.width)]
+
+    def column(self, step: int) -> int:
+        """From 0; steps outside the axis fall into its end columns."""
+        return bisect_right(self.edges(), step)
+
+
+def sparkline(axis: Axis, series: Series, *, trim: float = 0.0) -> str:
+    """The series in `axis.width` characters: blank before its first point and after its last, `×` where not finite.
+
+    A column shows the most unusual of its points, so a spike of one step is seen; a column without points repeats
+    the one before it. The first of the highest and the first of the lowest points are shown, unless their column is
+    `×` or they share it. For `trim` see `is_log`.
+    """
+    if not len(series):
+        return " " * axis.width
+    cuts = np.searchsorted(series.steps, np.array(axis.edges(), dtype=np.int64))
+    heights = _heights(series.values, trim)
+    lowest, highest = (
+        np.searchsorted(cuts, np.flatnonzero(heights == height)[:1], side="right").tolist() for height in (0.0, 1.0)
+    )
+    line, block = "", " "
+    for column, points in enumerate(np.split(heights, cuts)[: axis.column(int(series.steps[-1])) + 1]):
+        if len(points):
+            block = _block(np.sort(points), low=column in lowest, high=column in highest)
+        line += block
+    return line.ljust(axis.width)
+
+
+def is_log(values: Floats, *, trim: float = 0.0) -> bool:
+    """Whether the line is drawn on a logarithmic scale: nothing is negative, and the positive values span 2 decades.
+
+    `trim` leaves out that share of the positive values at either end: a schedule that ends near zero is best seen
+    on a linear scale, one that falls tenfold again and again is not.
+    """
+    finite = values[np.isfinite(values)]
+    positive = finite[finite > 0]
+    if not len(positive) or finite.min() < 0:
+        return False
+    low, high = np.log10(np.quantile(positive, (trim, 1 - trim)))
+    return bool(high - low > 2)
+
+
+def marker(axis: Axis, onset: int, last: int) -> str:
+    """`▲` under the onset, and a line to the last step that is meant."""
+    start = axis.column(onset)
+    return " " * start + ONSET + EXTENT * (axis.column(last) - start)
+
+
+def _heights(values: Floats, trim: float) -> Floats:
+    """Between 0 and 1, both reached; 0.5 if all are equal; NaN for what is not finite."""
+    heights = np.full(len(values), np.nan)
+    finite = np.isfinite(values)
+    shown = values[finite]
+    if not len(shown):
+        return heights
+    if is_log(values, trim=trim):
+        shown = np.log10(np.maximum(shown, shown[shown > 0].min()))
+    else:
+        # The difference of two doubles may overflow, that of two numbers within ±1 does not.
+        shown = shown / (np.abs(shown).max() or 1.0)
+    low, high = shown.min(), shown.max()
+    heights[finite] = (shown - low) / (high - low) if high > low else 0.5
+    return heights
+
+
+def _block(points: Floats, *, low: bool, high: bool) -> str:
+    """The character for the sorted points of one column; NaN sorts last."""
+    least, middle, most = points[0], points[(len(points) - 1) // 2], points[-1]
+    if np.isnan(most):
+        return NONFINITE
+    rises = high if low != high else most - middle >= middle - least
+    return BLOCKS[min(int((most if rises else least) * len(BLOCKS)), len(BLOCKS) - 1)]

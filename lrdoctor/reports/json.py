@@ -1,0 +1,146 @@
+"""The report for programs: strict JSON in ASCII, the same bytes for the same report; see `report.schema.json`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, TextIO
+
+import numpy as np
+
+from lrdoctor.model import Advice, Diagnosis, Finding, Prescription, Report, Run, Schedule, Verdict
+
+SUFFIX = ".json"
+SCHEMA_VERSION = 1
+
+
+def write(report: Report, out: TextIO) -> None:
+    """Write the whole report as one JSON document."""
+    out.write(json.dumps(_strict(_report(report)), indent=2, ensure_ascii=True, allow_nan=False) + "\n")
+
+
+def _report(report: Report) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "lrdoctor", "version": report.version},
+        "runs": [_diagnosis(diagnosis) for diagnosis in report.runs],
+        "errors": [asdict(problem) for problem in report.errors],
+        "summary": {
+            "runs": len(report.runs),
+            **{str(verdict): report.count(verdict) for verdict in Verdict},
+            "by_rule": report.by_rule(),
+        },
+    }
+
+
+def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
+    run = diagnosis.run
+    span = run.span
+    return {
+        "name": run.name,
+        "path": run.path.as_posix(),
+        "format": run.format,
+        "status": run.status,
+        "steps": {
+            "first": None if span is None else span.first,
+            "last": None if span is None else span.last,
+            "planned": run.planned_steps,
+        },
+        "series": _series(run),
+        "hyperparameters": run.hparams,
+        "schedule": _schedule(diagnosis.schedule),
+        "verdict": diagnosis.verdict,
+        "findings": [_finding(finding) for finding in diagnosis.findings],
+        "advice": [_advice(advice, diagnosis.findings) for advice in diagnosis.advice],
+        "prescription": _prescription(diagnosis.prescription) if diagnosis.prescription else None,
+        "incidents": [asdict(incident) for incident in run.incidents],
+        "notes": run.notes,
+        "skipped": [asdict(skipped) for skipped in diagnosis.skipped],
+    }
+
+
+def _series(run: Run) -> list[dict[str, Any]]:
+    roles = {tag: role for role, tag in run.roles.items()}
+    return [
+        {
+            "name": tag,
+            "role": roles.get(tag),
+            "points": len(series),
+            "nonfinite": len(series) - int(np.isfinite(series.values).sum()),
+            "first_step": int(series.steps[0]) if len(series) else None,
+            "last_step": int(series.steps[-1]) if len(series) else None,
+        }
+        for tag, series in run.series.items()
+    ]
+
+
+def _schedule(schedule: Schedule | None) -> dict[str, Any] | None:
+    if schedule is None:
+        return None
+    return {
+        "kind": schedule.kind,
+        "peak_lr": schedule.peak_lr,
+        "final_lr": schedule.final_lr,
+        "warmup_steps": schedule.warmup_steps,
+        "params": schedule.params,
+        "residual": schedule.residual,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "kind": finding.kind,
+        "series": finding.series,
+        "first_step": finding.span.first,
+        "last_step": finding.span.last,
+        "confidence": finding.confidence,
+        "evidence": finding.evidence,
+    }
+
+
+def _advice(advice: Advice, findings: tuple[Finding, ...]) -> dict[str, Any]:
+    return {
+        "rule": advice.rule.id,
+        "name": advice.rule.name,
+        "severity": advice.rule.severity,
+        "message": advice.message,
+        "because": [findings.index(finding) for finding in advice.because],
+        "confidence": advice.confidence,
+        "fixes": [{"action": fix.action, **asdict(fix)} for fix in advice.fixes],
+    }
+
+
+def _prescription(prescription: Prescription) -> dict[str, Any]:
+    return {
+        "peak_lr": prescription.peak_lr,
+        "lr_scale": prescription.lr_scale,
+        "schedule": prescription.schedule,
+        "warmup_steps": prescription.warmup_steps,
+        "total_steps": prescription.total_steps,
+        "final_lr": prescription.final_lr,
+        "params": prescription.params,
+        "clip_grad_norm": prescription.clip_grad_norm,
+        "confidence": prescription.confidence,
+        "reason": prescription.reason,
+        "expected": asdict(prescription.expected) if prescription.expected else None,
+        "alternatives": [_prescription(alternative) for alternative in prescription.alternatives],
+    }
+
+
+def _strict(value: Any) -> Any:
+    """The same with null for what is no finite number, and no lone surrogate, which strict readers refuse."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case np.generic():
+            return _strict(value.item())
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {_strict(key): _strict(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_strict(item) for item in value]
+        case _:
+            return value
