@@ -71,7 +71,7 @@ TIER = 100
 GROUPS_COMPARED = 64
 """Comparing shapes takes the square of this; a model with more parameter groups has them by layer, all of one shape."""
 WHOLE = 0.5
-"""A loss that was logged over less than half of what another covers, such as the first hundred steps, tells no whole run."""
+"""A loss that covers less than half of what another does, such as the first hundred steps, tells of no whole run."""
 SAME_SHAPE = 1e-3
 """Relative to the peak; far above float32's error, far below any real difference between two schedules."""
 _GROUP = re.compile(r"(pg|group|param|params)?[0-9]*")

@@ -6,8 +6,8 @@ How: on a fixed validation set the loss moves only because the weights move. Nea
 a curve that falls like a ruled line through dozens of evaluations belongs to a rate far below. Kendall's tau near −1
 and a path hardly longer than the distance say so without any scale. The training loss carries the scatter of batches,
 so it can only say that most of the drop came late.
-Blind spots: fewer than twenty evaluations are smooth for want of looking closer; without a logged rate an annealed tail is as
-smooth.
+Blind spots: fewer than twenty evaluations are smooth for want of looking closer; without a logged rate an annealed tail
+is as smooth.
 References: Cohen et al. (2021) for the jitter at the edge of stability; Smith, A Disciplined Approach to Neural
 Network Hyper-Parameters (2018), for under-fitting at rates too low; Dahl et al., Tuning Playbook (2023), on still
 improving at the end.

@@ -37,7 +37,7 @@ CLIP_PERCENTILE = 90
 ANNEALED = ("cosine", "linear")
 """Schedules that are kept where nothing asks for another: they end where a run should end."""
 BOLDER = 3.0
-"""The alternative goes half a decade further the same way."""
+"""The alternative goes so many times further the same way: about half a decade."""
 
 
 def prescribe(run: Run, advice: Sequence[Advice], schedule: Schedule | None) -> Prescription | None:
