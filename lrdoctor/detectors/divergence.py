@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 
 from lrdoctor.model import Finding, Role, Run, Series, Span
-from lrdoctor.signal import at, best_level, finite_loss, finite_rate, fraction_of, level, margin
+from lrdoctor.signal import at, best_level, finite_loss, finite_rate, fraction_of, level, margin, robust_sigma
 
 NEEDS: frozenset[Role] = frozenset()
 
@@ -34,6 +34,9 @@ class Settings:
     """Losing less than 2 % of what was learned is within the wobble of a memorised training set."""
     least_ratio: float = 1.1
     """Ending less than 10 % above the best level is within the difference between a best and a last stretch."""
+    least_signal: float = 4.0
+    """In standard deviations of the difference of two levels: the best of 25 levels lies two below the mean by chance,
+    and where little was learned in the log, as after a resume, that is soon a share of it."""
     points: int = 10
 
 
@@ -77,6 +80,8 @@ def detect(run: Run, settings: Settings) -> Iterator[Divergence]:
     lost, ratio = (end - best) / learned, _ratio(end, best)
     if lost < settings.least_lost or ratio is None or ratio < settings.least_ratio:
         return
+    if best_step > at(span, 0.9) or end - best < settings.least_signal * _level_noise(series, settings):
+        return
     confirmed = None
     if train is not None and val is not None and len(val) >= settings.points:
         val_best, val_end, _ = _levels(val, span, settings)
@@ -113,6 +118,13 @@ def _levels(series: Series, span: Span, settings: Settings) -> tuple[float, floa
     # Far from zero the nearest float lies beyond the last step.
     last = min(int(edges[best + 1]), span.last)
     return best_level(series, span, settings.bins), level(series, at(span, 0.9), span.last), last
+
+
+def _level_noise(series: Series, settings: Settings) -> float:
+    """Standard deviation of the difference between the level of a stretch and that of the last tenth, by scatter."""
+    scatter = robust_sigma(np.diff(series.values)) / np.sqrt(2)
+    per_stretch, in_last_tenth = max(1.0, len(series) / settings.bins), max(1.0, len(series) / 10)
+    return float(scatter * np.sqrt(1 / per_stretch + 1 / in_last_tenth))
 
 
 def _ratio(end: float | None, best: float) -> float | None:

@@ -46,7 +46,7 @@ class Settings:
     """The rise must come within this fraction of the run: twice the longest warm-up that the Tuning Playbook
     advises."""
     first_point_by: float = 0.02
-    """A series that begins later than this fraction of the run knows no untrained level."""
+    """A series that begins later than this fraction of the run, or after its first epoch, knows no untrained level."""
     validation_excess: float = 0.1
     """A validation set is fixed, so its loss moves only with the weights. In 99 healthy and too slow runs of nine tasks
     it never rose above its first value at all."""
@@ -147,7 +147,8 @@ class _Rise:
 
 
 def _begins_early(series: Series, span: Span, settings: Settings) -> bool:
-    return fraction_of(span, float(series.steps[0])) <= settings.first_point_by
+    # Counted from step 0, not from the first logged step: a log that was taken up again begins with a trained network.
+    return float(series.steps[0]) <= max(1.0, settings.first_point_by * span.last)
 
 
 def _rise(series: Series | None, span: Span, settings: Settings, least: float, width: int) -> _Rise | None:

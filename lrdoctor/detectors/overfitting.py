@@ -62,6 +62,8 @@ def detect(run: Run, settings: Settings) -> Iterator[Overfitting]:
     then, now = level(train, *stretches[where]), level(train, at(span, 0.9), span.last)
     if end is None or then is None or now is None or best <= 0 or then <= 0:
         return
+    if stretches[where][1] > at(span, 0.9):
+        return  # The best level is part of the end.
     rise = end / best - 1
     if rise < settings.least_rise or now >= 0.97 * then:
         return

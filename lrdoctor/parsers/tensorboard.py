@@ -1,8 +1,8 @@
 """TensorBoard event files, of every writer: all points, none sampled away.
 
 The files of one folder are one run, in the order of the number in their names. Three kinds of sub-folder are no run of
-their own: Keras' `train/` and `validation/`, the `Loss_train/` that `add_scalars` makes, and the folder named by a wall
-time in which `add_hparams` keeps the configuration.
+their own: Keras' `train/` and `validation/`, the `Loss_train/` that `add_scalars` makes, and the one in which
+`add_hparams` keeps the configuration.
 """
 
 from __future__ import annotations
@@ -27,10 +27,9 @@ MARK = "tfevents"
 TRAIN_FOLDERS = frozenset({"train", "training"})
 OTHER_FOLDERS = frozenset({"validation", "val", "valid", "eval", "evaluation", "dev", "test"})
 FIRST_BYTES = 1 << 16
-"""Enough to meet the first scalar of a file that `add_scalars` wrote: nothing comes before it."""
+"""Enough to meet every tag of a file that `add_scalars` wrote, and the whole of one of `add_hparams`."""
 _NAMED = re.compile(r"events\.out\.tfevents\.[0-9]+(\..*)?")
 _SIDECAR = re.compile(r".*\.(csv|tsv|json|jsonl|txt|log|md|yaml|yml|toml|gz|zip|xz|bz2|zst|tmp|png|html|py)")
-_WALL_TIME = re.compile(r"[0-9]{9,}\.[0-9]+")
 
 
 def claims(path: Path) -> bool:
@@ -56,8 +55,8 @@ def home(path: Path) -> Path:
         partners = OTHER_FOLDERS if name in TRAIN_FOLDERS else TRAIN_FOLDERS
         beside = any(_holds_events(above / partner) for partner in partners)
         return above if beside or _holds_events(above) else folder
-    if _WALL_TIME.fullmatch(folder.name):
-        return above if _holds_events(above) else folder
+    if _holds_events(above) and _configuration(path) is not None:
+        return above
     return _home_of_add_scalars(path) or folder
 
 
@@ -66,9 +65,9 @@ def _home_of_add_scalars(path: Path) -> Path | None:
     folder = path.parent
     if not any(_holds_events(above) for above in list(folder.parents)[:3]):
         return None
-    tag = _first_tag(path)
-    for above in list(folder.parents)[:3] if tag else ():
-        if _holds_events(above) and _key(folder.relative_to(above).as_posix(), tag) is not None:
+    tags = list(_beginning(path).columns)
+    for above in list(folder.parents)[:3] if len(tags) == 1 else ():
+        if _holds_events(above) and _key(folder.relative_to(above).as_posix(), tags[0]) is not None:
             return above
     return None
 
@@ -81,18 +80,31 @@ def _key(folder: str, tag: str) -> str | None:
     return None
 
 
-def _first_tag(path: Path) -> str:
+def _beginning(path: Path) -> Scalars:
+    """What the first bytes of a file hold; nothing where it cannot be read."""
     scalars = Scalars()
     damage = Damage(path)
     try:
         with open_regular(path) as file:
             for record in records(file, damage):
                 scalars.read((record,), damage)
-                if scalars.columns or record[0] > FIRST_BYTES:
+                if record[0] > FIRST_BYTES:
                     break
     except (LogError, OSError):
-        return ""
-    return next(iter(scalars.columns), "")
+        return Scalars()
+    return scalars
+
+
+def _configuration(path: Path) -> Scalars | None:
+    """What `add_hparams` wrote, if this is its file: hyperparameters, and one last point of some metrics, no curve."""
+    try:
+        if path.stat().st_size > FIRST_BYTES:
+            return None
+    except OSError:
+        return None
+    scalars = _beginning(path)
+    single = all(len(column.steps) <= 1 for column in scalars.columns.values())
+    return scalars if scalars.hparams and single else None
 
 
 def _holds_events(folder: Path) -> bool:
@@ -116,7 +128,14 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
     folders: dict[str, Scalars] = {}
     damages: list[Damage] = []
     refused: dict[Path, str] = {}
+    hparams: dict[str, Scalar] = {}
+    last_points: dict[str, Column] = {}
     for path in sorted(files, key=_age):
+        if len(files) > 1 and (configuration := _configuration(path)) is not None:
+            hparams |= configuration.hparams
+            if path.parent == home:
+                last_points |= configuration.columns
+            continue
         damage = Damage(path)
         damages.append(damage)
         try:
@@ -124,6 +143,14 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
         except LogError as error:
             refused[path] = str(error)
     columns = _by_tag(folders)
+    for tag, column in last_points.items():
+        # At the curve's own last step, or at 0, it would look like a restart; beyond it goes on with the curve.
+        if tag not in columns:
+            columns[tag] = column
+        elif column.steps[0] > columns[tag].steps[-1]:
+            columns[tag].steps.extend(column.steps)
+            columns[tag].values.extend(column.values)
+            columns[tag].wall_times.extend(column.wall_times)
     if not columns:
         raise _nothing(refused, damages, any(scalars.others or scalars.hparams for scalars in folders.values()))
     for path, why in refused.items():
@@ -131,7 +158,6 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
         damage.add("", "unreadable_file", why, 0)
         damages.append(damage)
     ordered = order({tag: _logged(column) for tag, column in columns.items()}, home)
-    hparams: dict[str, Scalar] = {}
     for scalars in folders.values():
         hparams |= scalars.hparams
     purged = {step: gone for scalars in folders.values() for step, gone in scalars.purged.items()}
@@ -177,8 +203,6 @@ def _by_tag(folders: Mapping[str, Scalars]) -> dict[str, Column]:
     """Every column under one name: with its folder, where it has one; as `Loss/train`, where `add_scalars` made it."""
     named: dict[str, Column] = {}
     for folder in sorted(folders, key=lambda folder: (folder != ".", natural(folder))):
-        if _WALL_TIME.fullmatch(folder):
-            continue  # the final metrics of `add_hparams`, one point each: no curves
         for tag, column in folders[folder].columns.items():
             key = None if folder == "." else _key(folder, tag)
             name = tag if folder == "." else f"{tag}/{key}" if key else f"{folder}/{tag}"

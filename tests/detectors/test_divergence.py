@@ -114,3 +114,9 @@ def test_does_not_depend_on_the_cadence(cadence: Callable[[Run], Run]) -> None:
     # The mean of the first 20 steps is well below the untrained level.
     assert 0.85 < finding.lost_fraction < 1.25
     assert not found(cadence(make_run(train_loss=descent().values, lr=constant_rate())))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_scatter_of_a_log_that_begins_near_its_floor_is_no_loss(seed: int) -> None:
+    loss = 0.05 * 0.995 ** np.arange(44) + np.random.default_rng(seed).normal(0, 0.01, 44)
+    assert not found(make_run(train_loss=np.abs(loss), steps=[*range(44, 88)]))

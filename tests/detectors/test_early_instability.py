@@ -108,3 +108,13 @@ def test_does_not_depend_on_the_cadence(cadence: Callable[[Run], Run]) -> None:
     assert not finding.recovered
     sound = descent(steps=8000)
     assert not found(cadence(make_run(train_loss=sound.values, lr=constant_rate(steps=8000))))
+
+
+def test_a_log_that_was_taken_up_again_begins_with_a_trained_network() -> None:
+    """The first logged point is low by chance; a burst above it is a burst above nothing in particular."""
+    made = early_burst(height=20.0, recovers=True, seed=1)
+    late = [*range(44, 44 + len(made.values))]
+    [from_start] = found(make_run(train_loss=made.values))
+    assert from_start.peak_ratio > 10
+    assert not found(make_run(train_loss=made.values[:88], steps=late[:88]))
+    assert found(make_run(train_loss=made.values, steps=[*range(1, 1 + len(made.values))]))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from lrdoctor.detectors import overfitting
 from lrdoctor.model import Run
-from lrdoctor.testing import Made, descent, evaluated, late_divergence, make_run, plateau, ruled_line
+from lrdoctor.testing import Made, Points, descent, evaluated, late_divergence, make_run, plateau, ruled_line
 
 
 def found(run: Run) -> list[overfitting.Overfitting]:
@@ -53,3 +54,12 @@ def test_does_not_depend_on_the_cadence(cadence: Callable[[Run], Run]) -> None:
     [finding] = found(cadence(make_run(train_loss=train.values, val_loss=evaluated(val))))
     assert finding.best_step == pytest.approx(1000, abs=80)
     assert not found(cadence(make_run(train_loss=train.values, val_loss=evaluated(descent()))))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_loss_that_falls_to_the_end_is_not_above_its_best(seed: int) -> None:
+    """Twelve evaluations of a short run: the last is the best, and the level of the last tenth lies above it."""
+    steps = np.arange(10, 132, 11)
+    val = Points(steps, np.asarray(0.076 * 0.9 ** np.arange(len(steps)), dtype=np.float64))
+    noise = np.random.default_rng(seed).normal(0, 0.002, 132)
+    assert not found(make_run(train_loss=0.1 * 0.98 ** np.arange(132) + noise, val_loss=val))
