@@ -24,12 +24,14 @@ from lrdoctor.model import Finding, Role, Run, Series, Span
 from lrdoctor.signal import (
     at,
     best_level,
+    between,
     bin_medians,
     finite_loss,
     fraction_of,
     high_rate,
     level,
     margin,
+    robust_sigma,
     running_median,
     trend,
     trend_noise,
@@ -52,6 +54,9 @@ class Settings:
     it never rose above its first value at all."""
     train_excess: float = 0.5
     """Batches differ: in the same 99 runs three points in a row rose by 0.45 at most, in all but three by 0.1."""
+    batch_sigmas: float = 5.0
+    """A batch's loss may be off by so many of its standard deviations: the largest of a hundred is by 2.5, and batches
+    of heavy-tailed targets by more."""
     mismatch: float = 2.0
     """First validation over first training loss: 1.4 at most in the same 99 runs, above 2 in most blown-up ones."""
 
@@ -92,16 +97,14 @@ def detect(run: Run, settings: Settings) -> Iterator[EarlyInstability]:
     if span is None or span.last == span.first:
         return
     train, val = finite_loss(run, Role.TRAIN_LOSS), finite_loss(run, Role.VAL_LOSS)
-    starts = [float(s.values[0]) for s in (train, val) if s is not None and _begins_early(s, span, settings)]
-    if not starts:
-        return
-    untrained = min(starts)
+    # By how much a single batch may be off: its loss is no measure of anything smaller than that.
+    chance = np.exp(settings.batch_sigmas * _scatter(train, span, settings))
     seen = [
         rise
         for rise in (
             _rise(val, span, settings, settings.validation_excess, width=1),
-            _rise(train, span, settings, settings.train_excess, width=3),
-            _mismatch(train, val, span, settings),
+            _rise(train, span, settings, max(settings.train_excess, chance - 1), width=3),
+            _mismatch(train, val, span, settings, max(settings.mismatch, chance)),
         )
         if rise is not None
     ]
@@ -112,7 +115,7 @@ def detect(run: Run, settings: Settings) -> Iterator[EarlyInstability]:
     end = level(series, at(span, 0.9), span.last)
     end = float(series.values[-1]) if end is None else end
     high = high_rate(run, share=0.99)
-    scale = abs(untrained) or 1.0
+    scale = abs(strongest.base) or 1.0
     yield EarlyInstability(
         series=series.tag,
         span=Span(strongest.onset, strongest.peak),
@@ -123,7 +126,7 @@ def detect(run: Run, settings: Settings) -> Iterator[EarlyInstability]:
         peak_ratio=strongest.height / scale,
         end_ratio=end / scale,
         end_level=end,
-        untrained_level=untrained,
+        untrained_level=strongest.base,
         recovered=_recovered(series, span, end / scale),
         warmup_fraction=None if high is None else fraction_of(span, high.first),
     )
@@ -139,6 +142,8 @@ def _recovered(series: Series, span: Span, end_ratio: float) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Rise:
     series: Series
+    base: float
+    """The untrained level."""
     onset: int
     peak: int
     height: float
@@ -165,11 +170,24 @@ def _rise(series: Series | None, span: Span, settings: Settings, least: float, w
     excess = (float(values[top]) - base) / scale if scale > 0 else 0.0
     if excess < least:
         return None
-    above = np.flatnonzero(values - base >= least * scale)
-    return _Rise(series, int(series.steps[above[0]]), int(series.steps[top]), float(values[top]), excess / least)
+    first = int(np.flatnonzero(values - base >= least * scale)[0])
+    untrained = float(np.median(series.values[:width])) if first >= width else base
+    onset, peak = int(series.steps[first]), int(series.steps[top])
+    return _Rise(series, untrained, onset, peak, float(values[top]), excess / least)
 
 
-def _mismatch(train: Series | None, val: Series | None, span: Span, settings: Settings) -> _Rise | None:
+def _scatter(train: Series | None, span: Span, settings: Settings) -> float:
+    """Standard deviation from batch to batch early in the run, relative to the loss; 0 for a loss that is not positive.
+
+    In logarithms, where a burst is a slope and not scatter.
+    """
+    if train is None:
+        return 0.0
+    early = between(train, span.first, at(span, settings.early))
+    return robust_sigma(np.diff(np.log(early))) / np.sqrt(2) if len(early) > 2 and early.min() > 0 else 0.0
+
+
+def _mismatch(train: Series | None, val: Series | None, span: Span, settings: Settings, least: float) -> _Rise | None:
     if (
         train is None
         or val is None
@@ -179,7 +197,7 @@ def _mismatch(train: Series | None, val: Series | None, span: Span, settings: Se
     if train.steps[0] > val.steps[0]:
         return None  # The training loss had time to fall before it was logged.
     first_train, first_val = float(train.values[0]), float(val.values[0])
-    if first_train <= 0 or first_val < settings.mismatch * first_train:
+    if first_train <= 0 or first_val < least * first_train:
         return None
     # A validation loss that is summed where the training loss is averaged stays larger by its factor for good.
     later = [level(s, at(span, 0.02), at(span, settings.early)) for s in (train, val)]
@@ -188,4 +206,4 @@ def _mismatch(train: Series | None, val: Series | None, span: Span, settings: Se
     if later[1] / later[0] > 0.5 * first_val / first_train:
         return None
     step = int(val.steps[0])
-    return _Rise(val, step, step, first_val, first_val / first_train / settings.mismatch)
+    return _Rise(val, first_train, step, step, first_val, first_val / first_train / least)

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from lrdoctor.model import Finding, Floats, Role, Run, Series, Span
 from lrdoctor.signal import (
     at,
@@ -65,7 +67,10 @@ class NoProgress(Finding):
     trend: float
     """Kendall's tau over the second half."""
     wander: float | None
-    """Path over distance in the second half: large for a curve that is thrown about."""
+    """Path over distance in the second half: large for a curve that turns about."""
+    swing: float
+    """Scatter from one stretch to the next up to three fifths of the run, relative to the level: how far it is thrown,
+    while the rate is high under most schedules."""
     nearest_classes: int | None
     """K for which ln K lies within 2 % of the end level, for K up to 20 (above, every level is near some ln K)."""
 
@@ -94,6 +99,7 @@ def detect(run: Run, settings: Settings) -> Iterator[NoProgress]:
         end_ratio=view.end / view.first,
         trend=view.trend,
         wander=wander(view.late),
+        swing=_swing(view.series, span),
         nearest_classes=_classes(view.end, 0.02),
     )
 
@@ -123,6 +129,13 @@ def _view(series: Series, span: Span, settings: Settings) -> _View | None:
     if flat and drop <= settings.chance_drop * first and _classes(end, settings.chance_gap) is not None:
         return _View(series, first, end, tau, late)
     return None
+
+
+def _swing(series: Series, span: Span) -> float:
+    # Stretches average the batches out, which would otherwise pass for the optimizer's own restlessness.
+    levels = bin_medians(series, at(span, 0.05), at(span, 0.6), 25)
+    middle = float(np.median(np.abs(levels))) if len(levels) else 0.0
+    return robust_sigma(np.diff(levels)) / float(np.sqrt(2)) / middle if middle > 0 else 0.0
 
 
 def _classes(loss: float, gap: float) -> int | None:

@@ -1,13 +1,14 @@
-"""The loss still falls, and falls without a single stumble: the rate leaves room.
+"""The loss took its time, and fell without a single stumble: the rate leaves room.
 
-What it measures: over the stretch where the rate is at its highest, how monotone the validation loss is and how long
-a way it went for the distance gained; and over the whole run, which share of the drop came in its second half.
-How: on a fixed validation set the loss moves only because the weights move. Near the largest stable rate it jitters;
-a curve that falls like a ruled line through dozens of evaluations belongs to a rate far below. Kendall's tau near −1
-and a path hardly longer than the distance say so without any scale. The training loss carries the scatter of batches,
-so it can only say that most of the drop came late.
-Blind spots: fewer than twenty evaluations are smooth for want of looking closer; without a logged rate an annealed tail
-is as smooth.
+What it measures: over the stretch where the rate is at its highest, how monotone the validation loss is, how long a
+way it went for the distance gained and how much it jitters; how far into the run nine tenths of the whole drop were
+reached; and which share of the drop came in the second half.
+How: on a fixed validation set the loss moves only because the weights move, and near the largest stable rate it
+jitters. But a large batch hides the jitter too, so a smooth curve alone says nothing: of 121 pretraining runs of
+language models at sound rates most fell like ruled lines. They had nine tenths of their drop behind them after 3 to 8 %
+of the run, though. Only a curve that is smooth and late as well belongs to steps too small.
+Blind spots: a rate too low by less than ten, and tasks whose loss falls fast at first at any rate. Fewer than twenty
+evaluations are smooth for want of looking closer; without a logged rate an annealed tail is as smooth.
 References: Cohen et al. (2021) for the jitter at the edge of stability; Smith, A Disciplined Approach to Neural
 Network Hyper-Parameters (2018), for under-fitting at rates too low; Dahl et al., Tuning Playbook (2023), on still
 improving at the end.
@@ -19,6 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from lrdoctor.model import Finding, Floats, Role, Run, Series, Span
 from lrdoctor.signal import (
     at,
@@ -29,6 +32,7 @@ from lrdoctor.signal import (
     fraction_of,
     high_rate,
     level,
+    robust_sigma,
     trend,
     wander,
 )
@@ -46,7 +50,11 @@ class Settings:
     points: int = 20
     """Few evaluations are far apart, so that each falls clearly below the last: smooth for want of looking closer. Two
     of 35 healthy runs passed for ruled lines at 13 evaluations, none at 20 or more."""
-    least_width: float = 0.35
+    begins_by: float = 0.05
+    """A validation loss that begins later than this fraction of the run does not know where it came from."""
+    arrived: float = 0.9
+    """Of the whole drop."""
+    least_width: float = 0.3
     """Every loss falls smoothly at first; a high-rate stretch shorter than a third of the run shows little else."""
 
 
@@ -59,6 +67,11 @@ class SlowConvergence(Finding):
     """−Kendall's tau of the validation loss at the high rate: 1 never rose. None without enough validation points."""
     wander: float | None
     """Its path over its distance: 1 never turned."""
+    jitter: float | None
+    """Its scatter around its own course, as a share of the whole drop."""
+    arrival_fraction: float | None
+    """How far into the run, from the end of the warm-up on, nine tenths of its whole drop were reached. None for a log
+    that begins late."""
     train_smoothness: float
     """−Kendall's tau of the training loss over the second half, in 20 stretches."""
     late_share: float
@@ -88,13 +101,14 @@ def detect(run: Run, settings: Settings) -> Iterator[SlowConvergence]:
     middle = level(series, at(span, 0.45), at(span, 0.55))
     if late is None or end is None or middle is None or first <= end or late >= 0:
         return
-    smoothness = path = None
+    smoothness = path = jitter = arrival = None
     high = high_rate(run)
     if val is not None and high is not None:
         values = _at_high_rate(val, span, high, settings)
         tau = trend(values)
         if len(values) >= settings.points and tau is not None:
-            smoothness, path = -tau, wander(values)
+            smoothness, path, jitter = -tau, wander(values), _jitter(val, values)
+            arrival = _arrival(run, val, span, settings)
     if late > -0.5 and (smoothness is None or smoothness < 0.5):
         return
     rate = finite_rate(run)
@@ -105,6 +119,8 @@ def detect(run: Run, settings: Settings) -> Iterator[SlowConvergence]:
         confidence=max(0.0, min(1.0, max(-late, smoothness or 0.0))),
         smoothness=smoothness,
         wander=path,
+        jitter=jitter,
+        arrival_fraction=arrival,
         train_smoothness=-late,
         late_share=max(0.0, (middle - end) / (first - end)),
         end_ratio=end / first if first else 1.0,
@@ -118,3 +134,19 @@ def _at_high_rate(val: Series, span: Span, high: Span, settings: Settings) -> Fl
     if fraction_of(span, last) - fraction_of(span, first) < settings.least_width:
         return val.values[:0]
     return between(val, first, last)
+
+
+def _jitter(val: Series, values: Floats) -> float | None:
+    """Scatter of the values around a smooth course, over the drop of the whole series."""
+    drop = float(val.values[0] - val.values.min())
+    # Second differences of independent noise have six times its variance, and a smooth course has next to none.
+    return robust_sigma(np.diff(values, 2)) / float(np.sqrt(6)) / drop if drop > 0 else None
+
+
+def _arrival(run: Run, val: Series, span: Span, settings: Settings) -> float | None:
+    at_peak = high_rate(run, share=0.99)
+    first, best = float(val.values[0]), float(val.values.min())
+    if at_peak is None or float(val.steps[0]) > max(1.0, settings.begins_by * span.last):
+        return None
+    arrived = int(np.argmax(val.values <= first - settings.arrived * (first - best)))
+    return max(0.0, fraction_of(span, float(val.steps[arrived])) - fraction_of(span, at_peak.first))

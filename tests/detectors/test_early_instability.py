@@ -118,3 +118,12 @@ def test_a_log_that_was_taken_up_again_begins_with_a_trained_network() -> None:
     assert from_start.peak_ratio > 10
     assert not found(make_run(train_loss=made.values[:88], steps=late[:88]))
     assert found(make_run(train_loss=made.values, steps=[*range(1, 1 + len(made.values))]))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_batches_of_heavy_tailed_targets_are_no_burst(seed: int) -> None:
+    """The loss of one batch scatters by half of itself: a low first point, and three high ones in a row, are chance."""
+    scatter = np.exp(np.random.default_rng(seed).normal(0, 0.5, 500))
+    falling = np.asarray(1.2 * (0.2 + 0.8 * 0.995 ** np.arange(500)), dtype=np.float64)
+    val = Points(np.arange(0, 500, 10), falling[::10])
+    assert not found(make_run(train_loss=falling * scatter, val_loss=val))

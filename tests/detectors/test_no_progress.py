@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from lrdoctor.detectors import no_progress
 from lrdoctor.model import Run
 from lrdoctor.testing import (
+    Points,
     constant_rate,
     descent,
     evaluated,
@@ -82,3 +84,12 @@ def test_does_not_depend_on_the_cadence(cadence: Callable[[Run], Run]) -> None:
     [finding] = found(cadence(make_run(train_loss=flat())))
     assert finding.end_ratio == pytest.approx(1.0, abs=0.06)
     assert not found(cadence(make_run(train_loss=descent().values)))
+
+
+def test_tells_a_run_that_is_thrown_about_from_one_that_hardly_moves() -> None:
+    noise = np.random.default_rng(0).normal(0, 1, 60)
+    steps = np.arange(0, 3000, 50)
+    [thrown] = found(make_run(val_loss=Points(steps, 2.35 + 0.03 * noise)))
+    [calm] = found(make_run(val_loss=Points(steps, 2.30 + 0.002 * noise)))
+    assert thrown.swing == pytest.approx(0.03 / 2.35, rel=0.6)
+    assert calm.swing == pytest.approx(0.002 / 2.30, rel=0.6)

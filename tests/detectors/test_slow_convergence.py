@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from lrdoctor.detectors import slow_convergence
 from lrdoctor.model import Run
 from lrdoctor.testing import (
     Made,
+    Points,
     constant_rate,
     cosine_rate,
     descent,
@@ -105,3 +107,30 @@ def test_does_not_depend_on_the_cadence(cadence: Callable[[Run], Run]) -> None:
     assert finding.smoothness > 0.95
     assert finding.late_share == pytest.approx(0.47, abs=0.12)
     assert not found(cadence(make_run(train_loss=plateau().values, lr=constant_rate())))
+
+
+def test_a_ruled_line_arrives_late_and_a_pretraining_curve_early() -> None:
+    """Both are smooth: what tells them apart is how soon most of the drop was made."""
+    line = ruled_line(drop=0.3)
+    [late] = found(make_run(train_loss=line.values, val_loss=evaluated(line, noise=0.0005), lr=constant_rate()))
+    assert late.arrival_fraction == pytest.approx(0.9, abs=0.05)
+    assert late.jitter is not None
+    assert late.jitter < 0.0025
+    steps = np.arange(2000)
+    power = np.asarray(3.0 + 7.8 * (1 + steps / 10) ** -0.8, dtype=np.float64)
+    pretraining = Made(values=power, clean=power)
+    [early] = found(make_run(train_loss=power, val_loss=evaluated(pretraining, noise=1e-5), lr=constant_rate()))
+    assert early.smoothness == pytest.approx(1.0, abs=0.02)
+    assert early.wander == pytest.approx(1.0, abs=0.02)
+    assert early.arrival_fraction is not None
+    assert early.arrival_fraction < 0.15
+
+
+def test_a_log_that_begins_late_does_not_know_when_it_arrived() -> None:
+    line = ruled_line(drop=0.3)
+    val = evaluated(line, noise=0.0005)
+    late = Points(val.steps + 1000, val.values)
+    run = make_run(train_loss=line.values, val_loss=late, lr=constant_rate(), steps=np.arange(1000, 3000))
+    [finding] = found(run)
+    assert finding.smoothness is not None
+    assert finding.arrival_fraction is None
