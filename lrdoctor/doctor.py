@@ -30,6 +30,7 @@ from lrdoctor.model import (
 )
 from lrdoctor.parsers._discovery import Found, discover
 from lrdoctor.plugins import Detector
+from lrdoctor.prescribe.code import code_for
 from lrdoctor.prescribe.configuration import prescribe
 from lrdoctor.roles import RoleNames
 
@@ -119,12 +120,15 @@ def diagnose(
     if verdict is Verdict.CANNOT_TELL:
         skipped.insert(0, Skipped(what="diagnosis", reason=_lacking(run, advice)))
     schedule = _schedule(findings)
+    prescription = prescribe(run, advice, schedule) if verdict is Verdict.UNHEALTHY else None
+    if prescription is not None:
+        prescription = replace(prescription, code=code_for(prescription, run))
     return Diagnosis(
         run=run,
         verdict=verdict,
         findings=tuple(findings),
         advice=advice,
-        prescription=prescribe(run, advice, schedule) if verdict is Verdict.UNHEALTHY else None,
+        prescription=prescription,
         schedule=schedule,
         skipped=tuple(skipped),
     )

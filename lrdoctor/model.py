@@ -286,6 +286,15 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """A prescription as code to paste."""
+
+    framework: str
+    """Name of a module in `lrdoctor.exports`."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prescription:
     """One consistent configuration for the next run."""
 
@@ -303,6 +312,8 @@ class Prescription:
     reason: str
     expected: Expected | None = None
     alternatives: tuple[Prescription, ...] = ()
+    code: Code | None = None
+    """For the framework that the log came from; None where no rate was logged, and for alternatives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

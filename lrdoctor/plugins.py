@@ -1,15 +1,16 @@
 """Find the extensions: built-in modules by where they lie, third-party ones by entry point. The module is the plugin.
 
-A parser, detector, schedule or report is one module that offers what its protocol below says; its file name is its
-name. Third parties use the entry-point groups `lrdoctor.parsers`, `.detectors`, `.schedules` and `.reports`, each entry
-naming a module. Modules whose name starts with `_` are not plugins.
+A parser, detector, schedule, report or export is one module that offers what its protocol below says; its file name is
+its name. Third parties use the entry-point groups `lrdoctor.parsers`, `.detectors`, `.schedules`, `.reports` and
+`.exports`, each entry naming a module. Modules whose name starts with `_` are not plugins.
 """
 
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any, Protocol, TextIO, cast
 from lrdoctor.errors import PluginError
 from lrdoctor.model import Finding, Floats, Ints, Report, Role, Run
 from lrdoctor.roles import RoleNames
+from lrdoctor.schedules._plan import Plan
 
 
 class Parser(Protocol):
@@ -49,15 +51,40 @@ class Detector(Protocol):
 
 
 class ScheduleLaw(Protocol):
-    """Draws one family of learning-rate schedules."""
+    """Knows one family of learning-rate schedules: draws it, recognises it and writes it as code.
 
+    Steps are optimizer steps counted from the end of the warm-up, rates are relative to the peak.
+    """
+
+    WHOLE: bool
+    """Whether it rises by itself: then it has no warm-up before it, and its steps count from the start of the run."""
     Params: type[Any]
+    """Frozen dataclass. Raises `ValueError` for what no schedule can be."""
+    NATIVE: Mapping[str, Callable[[Any], str | None]]
+    """Framework (pytorch, optax, keras, huggingface) -> a call of its own class, for `optimizer` and `peak_lr`.
+
+    Only where that class follows the law exactly, from step 0 to the planned last one; None for parameters that it
+    does not cover. What it does after the plan has ended is its own affair: some hold the rate, some let it rise.
+    """
 
     def lr(self, steps: Ints, params: Any) -> Floats:
         """Rate relative to the peak, per optimizer step; shape as `steps`."""
 
-    def pytorch(self, params: Any) -> str:
-        """The same as a line of PyTorch."""
+    def fit(self, steps: Ints, relative: Floats, noise: float) -> Iterator[Any]:
+        """Parameters that may have drawn these points, the best first; nothing where the law cannot be meant.
+
+        `steps` ascend, and `relative` is rounded by about `noise`. A point may show the law as it was up to one logging
+        interval, or one epoch, earlier.
+        """
+
+    def planned_steps(self, params: Any) -> int | None:
+        """The length that it was planned for; None for laws without an end."""
+
+    def expression(self, params: Any, xp: str) -> str:
+        """The relative rate as Python in `step`, a number or an array; `xp` names a module with numpy's functions.
+
+        Not in parentheses: whoever multiplies it puts it into some.
+        """
 
 
 class Writer(Protocol):
@@ -69,7 +96,16 @@ class Writer(Protocol):
         """Write the whole report; no analysis, no exit code."""
 
 
-GROUPS = ("parsers", "detectors", "schedules", "reports")
+class Export(Protocol):
+    """Writes a schedule as code for one framework."""
+
+    TITLE: str
+
+    def snippet(self, plan: Plan) -> str:
+        """Complete code with its imports that gives the plan's rate at every step, or a table of the rates."""
+
+
+GROUPS = ("parsers", "detectors", "schedules", "reports", "exports")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +169,24 @@ def detectors() -> dict[str, Detector]:
 def schedules() -> dict[str, ScheduleLaw]:
     """Every schedule by name."""
     return {name: cast("ScheduleLaw", module) for name, module in load("schedules").items()}
+
+
+def schedule(name: str) -> ScheduleLaw:
+    """One schedule; the others are not imported. Raises `PluginError` for an unknown name."""
+    return cast("ScheduleLaw", _one("schedules", "schedule", name))
+
+
+def export(name: str) -> Export:
+    """One framework's export; the others are not imported. Raises `PluginError` for an unknown name."""
+    return cast("Export", _one("exports", "framework", name))
+
+
+def _one(group: str, what: str, name: str) -> ModuleType:
+    found = _find(group)
+    if name not in found:
+        near = get_close_matches(name, found, n=1, cutoff=0.0)
+        raise PluginError(f"no {what} {name!r}; did you mean {near[0]!r}? There are: {', '.join(sorted(found))}")
+    return _load(group, name, found[name])
 
 
 def writer(name: str) -> Writer:

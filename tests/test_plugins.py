@@ -58,9 +58,10 @@ def test_every_plugin_offers_what_its_group_asks_for() -> None:
     for detector in plugins.detectors().values():
         assert callable(detector.detect)
     for schedule in plugins.schedules().values():
-        assert callable(schedule.lr)
-        assert callable(schedule.pytorch)
-        assert schedule.Params(total_steps=10)
+        for offered in (schedule.lr, schedule.fit, schedule.planned_steps, schedule.expression, schedule.Params):
+            assert callable(offered)
+        assert isinstance(schedule.WHOLE, bool)
+        assert all(callable(write) for write in schedule.NATIVE.values())
     for name in plugins.names("reports"):
         assert plugins.writer(name).SUFFIX
 
@@ -133,7 +134,7 @@ def test_a_fault_of_ours_is_not_blamed_on_a_distribution(monkeypatch: pytest.Mon
         plugins.detectors()
 
 
-def test_there_are_four_groups() -> None:
+def test_there_is_no_other_group() -> None:
     with pytest.raises(ValueError, match="no plugin group 'rules'"):
         plugins.names("rules")
 

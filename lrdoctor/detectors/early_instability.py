@@ -83,6 +83,8 @@ class EarlyInstability(Finding):
 
 FINDING = EarlyInstability
 
+WILDEST = 10.0
+"""Of the scatter between batches, in natural logarithms: a loss that wild shows no burst at all."""
 LEARNED, DEAD = 0.5, 0.85
 """Below half of the untrained level a run has learned; above 85 % of it nothing. In between the trend decides.
 
@@ -184,7 +186,9 @@ def _scatter(train: Series | None, span: Span, settings: Settings) -> float:
     if train is None:
         return 0.0
     early = between(train, span.first, at(span, settings.early))
-    return robust_sigma(np.diff(np.log(early))) / np.sqrt(2) if len(early) > 2 and early.min() > 0 else 0.0
+    if len(early) < 3 or early.min() <= 0:
+        return 0.0
+    return min(robust_sigma(np.diff(np.log(early))) / float(np.sqrt(2)), WILDEST)
 
 
 def _mismatch(train: Series | None, val: Series | None, span: Span, settings: Settings, least: float) -> _Rise | None:

@@ -1,37 +1,42 @@
 """What the logged learning rate did: an observation, not a complaint.
 
 What it measures: peak, end, warm-up, mean height, how often the rate rose again, when it had fallen to a tenth for
-good, and the simplest of the common laws that explains it, with the largest misfit.
-How: the warm-up is the rise to the first point at the peak. Each law is fitted to what follows by linear least
-squares in a transformed rate; the cosine's period is searched beyond the end of the run too. The first law in order
-of simplicity whose largest misfit stays below a fiftieth of the peak is named; otherwise the rate is piecewise, which
-is no guess.
-Blind spots: a rate averaged over logging windows is smeared at its corners; a short arc of a cosine looks linear.
+good, and the law that explains it with the length that it was planned for and the largest misfit.
+How: `lrdoctor.identify` names the law; everything else is read off the logged points. A rate that no known law
+explains within its resolution is piecewise, which is no guess; its warm-up is the rise to the first point at the peak.
+Blind spots: a rate that was set more often than it was logged; what was planned beyond the end of the log, where a law
+does not show it (the floor of a straight line); a reaction to a plateau looks like milestones.
 References: Loshchilov & Hutter, SGDR (2017); Goyal et al. (2017) for linear warm-up; Hu et al., MiniCPM (2024), for
 warmup-stable-decay.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from lrdoctor import plugins
+from lrdoctor.identify import Identified, explained, identify
 from lrdoctor.model import Finding, Floats, Ints, Role, Run, Span
-from lrdoctor.signal import finite_rate, fraction_of, rate_troughs, shares
+from lrdoctor.schedules import reduce_on_plateau
+from lrdoctor.signal import finite_loss, finite_rate, fraction_of, rate_troughs, shares
 
 NEEDS: frozenset[Role] = frozenset({Role.LR})
+STAIRS = ("constant", "step", "multi_step", "reduce_on_plateau")
+"""These never rise."""
+RESOLUTION = 1e-6
+"""Of the rate relative to its peak: float32, and six printed digits."""
+LEAST_PATIENCE = 2
+"""Evaluations without a best before a cut. A cut after one is what every noisy loss shows somewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How well a law must fit."""
+    """What counts as a peak and as a rise."""
 
-    tolerance: float = 0.02
-    """Largest misfit relative to the peak: what window averages and printed digits do to a rate."""
     at_peak: float = 0.995
     """A rate this close to its maximum is at its peak."""
     rise: float = 2.0
@@ -44,7 +49,7 @@ class LrSchedule(Finding):
 
     kind: ClassVar[str] = "lr_schedule"
     shape: str
-    """constant, step, linear, cosine, exponential, time_based, warmup_stable_decay, cyclical, zero or piecewise."""
+    """Name of a module in `lrdoctor.schedules`; zero, or piecewise where no law is known."""
     peak_lr: float
     final_lr: float
     final_ratio: float
@@ -52,6 +57,8 @@ class LrSchedule(Finding):
     """Mean rate over the run relative to the peak: 1 constant, 0.5 linear or cosine to zero."""
     warmup_steps: int
     warmup_fraction: float
+    warmup_shape: str | None
+    """linear, constant or cosine; None without a warm-up, and for laws that rise by themselves."""
     still_rising: bool
     """The rate reached its peak in the last twentieth of the run, from less than half of it."""
     rises: int
@@ -59,10 +66,17 @@ class LrSchedule(Finding):
     tenth_fraction: float | None
     """When the rate had fallen below a tenth of its peak for good; None where it never did."""
     residual: float
+    """Largest misfit of the law relative to the peak; piecewise: of a constant."""
     period_steps: int | None
-    """Cosine and linear: steps from the end of the warm-up to the floor."""
+    """Steps from the end of the warm-up to the planned end; of a periodic law, of its first cycle."""
     decay_factor: float | None
-    """Step: factor of the first cut. Exponential: factor per step."""
+    """Step and multi-step: factor of each cut. Exponential: factor per step."""
+    planned_steps: int | None
+    """Length that the law was planned for, from the first step of the run on; None for a law without an end."""
+    interval_steps: int
+    """The scheduler was stepped once in so many steps."""
+    floor_ratio: float | None
+    """Lowest rate after the peak that the law was planned to reach, relative to it; None for piecewise."""
 
 
 FINDING = LrSchedule
@@ -79,33 +93,113 @@ def detect(run: Run, settings: Settings) -> Iterator[LrSchedule]:
         yield _zero(rate.tag, span)
         return
     u = values / peak
+    found = identify(steps, values)
+    law = "piecewise" if found is None else found.plan.schedule
     top = int(np.argmax(u >= settings.at_peak))
-    warm = top if top and u[0] < 0.9 else 0
-    law = _identify(steps[warm:], u[warm:], settings)
+    warm = _warm(found, steps, int(steps[top]) if top and u[0] < 0.9 else int(steps[0]), span)
     below = np.flatnonzero(u >= 0.1)[-1] + 1
-    rises = (
-        0
-        if law.shape in ("constant", "step") and law.residual <= settings.tolerance
-        else len(rate_troughs(u, settings.rise))
-    )
+    residual = float(np.ptp(u)) / 2 if found is None else found.residual
+    adaptive = _by_metric(run, steps, u, warm) if found is None or law in STAIRS else None
+    if adaptive is not None:
+        law = "reduce_on_plateau"
+        late = steps >= warm
+        residual = float(np.abs(reduce_on_plateau.lr(steps[late] - warm, adaptive) - u[late]).max())
     yield LrSchedule(
         series=rate.tag,
         span=Span(int(steps[0]), int(steps[-1])),
-        confidence=1.0 - min(1.0, law.residual),
-        shape="cyclical" if rises and law.residual > settings.tolerance else law.shape,
+        confidence=1.0 - min(1.0, residual),
+        shape=law,
         peak_lr=peak,
         final_lr=float(values[-1]),
         final_ratio=float(u[-1]),
         mean_ratio=float(np.trapezoid(u, shares(steps))),
-        warmup_steps=int(steps[warm]) - span.first,
-        warmup_fraction=fraction_of(span, float(steps[warm])),
+        warmup_steps=warm - span.first,
+        warmup_fraction=fraction_of(span, float(warm)),
+        warmup_shape=found.plan.warmup.shape if found is not None and found.plan.warmup.steps else None,
         still_rising=bool(u[0] < 0.5 and fraction_of(span, float(steps[top])) > 0.95),
-        rises=rises,
+        rises=0 if law in STAIRS else len(rate_troughs(u, settings.rise)),
         tenth_fraction=fraction_of(span, float(steps[below])) if below < len(u) else None,
-        residual=law.residual,
-        period_steps=law.period,
-        decay_factor=law.factor,
+        residual=residual,
+        period_steps=_period(found),
+        decay_factor=_factor(found) if adaptive is None else adaptive.factor,
+        planned_steps=_planned(found, span),
+        interval_steps=1 if found is None else found.interval_steps,
+        floor_ratio=None if found is None else _floor(found, u, steps),
     )
+
+
+def _by_metric(run: Run, steps: Ints, u: Floats, warm: int) -> reduce_on_plateau.Params | None:
+    """The staircase where the validation loss made it: as many evaluations without a best lie before each cut.
+
+    That is what ReduceLROnPlateau and its kin do, and what fixed milestones do by chance alone.
+    """
+    val = finite_loss(run, Role.VAL_LOSS)
+    late = steps >= warm
+    seen = (
+        reduce_on_plateau.seen(steps[late] - warm, u[late], RESOLUTION) if val is not None and late.sum() > 5 else None
+    )
+    if val is None or seen is None or len(seen.milestones) < 2:
+        return None
+    waited, since = [], 0
+    for cut in seen.milestones:
+        upto = int(np.searchsorted(val.steps, warm + cut, side="right"))
+        if upto == 0:
+            return None
+        last_best = int(np.argmin(val.values[:upto])) + 1
+        waited.append(upto - max(last_best, since))
+        since = upto
+    return seen if min(waited) >= LEAST_PATIENCE and max(waited) - min(waited) <= 1 else None
+
+
+def _warm(found: Identified | None, steps: Ints, seen: int, span: Span) -> int:
+    """The step at which the warm-up ends, or the rise to the first peak of a law that rises by itself."""
+    if found is None or not found.plan.warmup.steps:
+        return seen
+    return max(span.first, min(found.first_step + found.plan.warmup.steps, int(steps[-1])))
+
+
+def _length(found: Identified) -> int | None:
+    """From the end of the warm-up to the planned end."""
+    length = plugins.schedule(found.plan.schedule).planned_steps(found.plan.params)
+    return None if length is None else int(length)
+
+
+def _period(found: Identified | None) -> int | None:
+    if found is None:
+        return None
+    params = found.plan.params
+    if hasattr(params, "first_period"):
+        return int(params.first_period)
+    if hasattr(params, "step_up"):
+        return int(params.step_up + params.step_down)
+    return _length(found)
+
+
+def _factor(found: Identified | None) -> float | None:
+    if found is None:
+        return None
+    params = found.plan.params
+    if hasattr(params, "factor"):
+        return float(params.factor)
+    if hasattr(params, "decay_rate"):
+        return float(params.decay_rate ** (1 / params.decay_steps))
+    return None
+
+
+def _planned(found: Identified | None, span: Span) -> int | None:
+    """Counted from the run's first step, as `found` counts from its own."""
+    if found is None or _length(found) is None:
+        return None
+    return max(0, found.plan.total_steps + found.first_step - span.first)
+
+
+def _floor(found: Identified, u: Floats, steps: Ints) -> float:
+    """The lowest of what was logged after the peak and of what was still to come."""
+    lowest = float(u[int(np.argmax(u)) :].min())
+    if found.plan.peak_lr <= 0 or _length(found) is None:
+        return lowest
+    end = np.array([found.first_step + found.plan.total_steps], dtype=np.int64)
+    return max(0.0, min(lowest, float(explained(found, end)[0]) / found.plan.peak_lr))
 
 
 def _zero(tag: str, span: Span) -> LrSchedule:
@@ -120,108 +214,14 @@ def _zero(tag: str, span: Span) -> LrSchedule:
         mean_ratio=0.0,
         warmup_steps=0,
         warmup_fraction=0.0,
+        warmup_shape=None,
         still_rising=False,
         rises=0,
         tenth_fraction=None,
         residual=0.0,
         period_steps=None,
         decay_factor=None,
+        planned_steps=None,
+        interval_steps=1,
+        floor_ratio=None,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Law:
-    shape: str
-    residual: float
-    period: int | None = None
-    factor: float | None = None
-
-
-def _identify(steps: Ints, u: Floats, settings: Settings) -> _Law:
-    """The simplest law within the tolerance; `piecewise` with the best residual where none is."""
-    if len(u) < 3:
-        return _Law("constant" if np.ptp(u) <= settings.tolerance else "piecewise", float(np.ptp(u)))
-    s = shares(steps)
-    length = int(steps[-1]) - int(steps[0])
-    laws = []
-    for fit in (_constant, _step, _linear, _cosine, _exponential, _time_based, _stable_then_linear):
-        law = fit(s, u, length)
-        if law.residual <= settings.tolerance:
-            return law
-        laws.append(law)
-    return _Law("piecewise", min(law.residual for law in laws))
-
-
-def _misfit(basis: Floats, u: Floats) -> tuple[float, tuple[float, float]]:
-    """Largest misfit of the best `a + b·basis`, and (a, b)."""
-    a, b = _line(basis, u)
-    return float(np.abs(a + b * basis - u).max()), (a, b)
-
-
-def _line(basis: Floats, y: Floats) -> tuple[float, float]:
-    """(a, b) of the best `a + b·basis`; b is 0 where a clump of steps leaves it open."""
-    centred = basis - basis.mean()
-    power = float(centred @ centred)
-    b = float(centred @ y) / power if power > 0 else 0.0
-    return float(y.mean() - b * basis.mean()), b
-
-
-def _constant(s: Floats, u: Floats, length: int) -> _Law:
-    return _Law("constant", float(np.ptp(u)) / 2)
-
-
-def _step(s: Floats, u: Floats, length: int) -> _Law:
-    cuts = np.flatnonzero(np.abs(np.diff(u)) > 0.02 * u[:-1])
-    # A window that averages over the cut leaves one point in between, so neighbouring cuts are one.
-    cuts = cuts[np.insert(np.diff(cuts) > 1, 0, True)] if len(cuts) else cuts
-    if not 1 <= len(cuts) <= len(u) // 5:
-        return _Law("step", 1.0)
-    pieces = np.split(u, cuts + 1)
-    levels = [float(np.median(p)) for p in pieces]
-    if any(b > a for a, b in itertools.pairwise(levels)):
-        return _Law("step", 1.0)
-    misfit = max(float(np.quantile(np.abs(p - m), 0.9)) for p, m in zip(pieces, levels, strict=True))
-    return _Law("step", misfit, factor=levels[1] / levels[0])
-
-
-def _linear(s: Floats, u: Floats, length: int) -> _Law:
-    residual, (a, b) = _misfit(s, u)
-    return _Law("linear", residual if b < 0 else 1.0, period=round(-a / b * length) if b < 0 else None)
-
-
-def _cosine(s: Floats, u: Floats, length: int) -> _Law:
-    best = _Law("cosine", 1.0)
-    for period in np.linspace(1.0, 4.0, 61):
-        residual, (_, b) = _misfit((1 + np.cos(np.pi * s / period)) / 2, u)
-        if b > 0 and residual < best.residual:
-            best = _Law("cosine", residual, period=round(period * length))
-    return best
-
-
-def _exponential(s: Floats, u: Floats, length: int) -> _Law:
-    positive = u > 1e-12
-    if positive.sum() < 3:
-        return _Law("exponential", 1.0)
-    start, slope = _line(s[positive], np.log(u[positive]))
-    if slope >= 0:
-        return _Law("exponential", 1.0)
-    # No rate is above its peak, so whatever lies beyond e misfits; cut there, the law cannot overflow.
-    residual = float(np.abs(np.exp(np.minimum(start + slope * s, 1.0)) - u).max())
-    return _Law("exponential", residual, factor=float(np.exp(slope / length)))
-
-
-def _time_based(s: Floats, u: Floats, length: int) -> _Law:
-    if u.min() <= 1e-12:
-        return _Law("time_based", 1.0)
-    start, slope = _line(s, 1 / u)
-    law = start + slope * s
-    return _Law("time_based", float(np.abs(1 / law - u).max()) if slope > 0 and law.min() > 0 else 1.0)
-
-
-def _stable_then_linear(s: Floats, u: Floats, length: int) -> _Law:
-    stable = np.flatnonzero(u >= 0.995)[-1]
-    if s[stable] < 0.1 or len(u) - stable < 3:
-        return _Law("warmup_stable_decay", 1.0)
-    tail = s[stable:]
-    residual = min(_misfit(tail, u[stable:])[0], _misfit(np.sqrt(tail - tail[0]), u[stable:])[0])
-    return _Law("warmup_stable_decay", residual, period=round((1 - s[stable]) * length))

@@ -45,8 +45,12 @@ def sparkline(axis: Axis, series: Series, *, trim: float = 0.0) -> str:
         return " " * axis.width
     cuts = np.searchsorted(series.steps, np.array(axis.edges(), dtype=np.int64))
     heights = _heights(series.values, trim)
+    finite = series.values[np.isfinite(series.values)]
+    # By the values: beside a huge one, the heights of different values may be the same number.
+    extremes = (finite.min(), finite.max()) if len(finite) and finite.min() < finite.max() else ()
     lowest, highest = (
-        np.searchsorted(cuts, np.flatnonzero(heights == height)[:1], side="right").tolist() for height in (0.0, 1.0)
+        np.searchsorted(cuts, np.flatnonzero(series.values == extreme)[:1], side="right").tolist()
+        for extreme in extremes or (np.nan, np.nan)
     )
     line, block = "", " "
     for column, points in enumerate(np.split(heights, cuts)[: axis.column(int(series.steps[-1])) + 1]):

@@ -126,6 +126,7 @@ def _prescription(prescription: Prescription) -> dict[str, Any]:
         "reason": prescription.reason,
         "expected": asdict(prescription.expected) if prescription.expected else None,
         "alternatives": [_prescription(alternative) for alternative in prescription.alternatives],
+        "code": asdict(prescription.code) if prescription.code else None,
     }
 
 

@@ -157,6 +157,9 @@ def _prescription(prescription: Prescription) -> Iterator[Line]:
         yield line(4, f"expect {plain(expected.metric)} {number(expected.value)} ({band})")
     for other in prescription.alternatives[:MOST]:
         yield line(2, "or: ", settings(other))
+    if prescription.code:
+        yield line(2, "as code: ", (prescription.code.framework, "dim"))
+        yield from (line(4, (each, "dim")) for each in prescription.code.text.rstrip().splitlines())
 
 
 # Runs in a line or two

@@ -24,13 +24,13 @@ from lrdoctor.testing import (
 T = np.arange(STEPS)
 SHAPES = {
     "constant": constant_rate(peak=0.1),
-    "step": step_rate(peak=0.1),
+    "multi_step": step_rate(peak=0.1),
     "linear": linear_rate(peak=0.1),
     "cosine": cosine_rate(peak=0.1),
     "exponential": exponential_rate(peak=0.1),
     "time_based": 0.1 / (1 + 10 * T / STEPS),
     "warmup_stable_decay": stable_rate(peak=0.1),
-    "cyclical": restarted_rate(peak=0.1),
+    "cosine_restarts": restarted_rate(peak=0.1),
     "piecewise": np.interp(T, [0, 300, 1200, 1999], [0.1, 0.05, 0.045, 0.001]),
 }
 
@@ -53,7 +53,7 @@ def test_recognises_every_shape(shape: str, warmup: int) -> None:
     assert finding.warmup_steps == pytest.approx(warmup, abs=0.01 * warmup)
     assert finding.warmup_fraction == pytest.approx(warmup / (1999 + warmup), abs=0.001)
     assert not finding.still_rising
-    assert (finding.residual > 0.02) == (shape in ("piecewise", "cyclical"))
+    assert (finding.residual > 0.02) == (shape == "piecewise")
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -122,7 +122,7 @@ def test_when_the_rate_fell_below_a_tenth() -> None:
 def test_counts_the_restarts(cycles: int) -> None:
     finding = found(make_run(lr=restarted_rate(cycles=cycles, warmup=50)))
     assert finding.rises == cycles - 1
-    assert finding.shape == "cyclical"
+    assert finding.shape == "cosine_restarts"
 
 
 def test_counts_the_rise_of_a_period_that_is_too_short() -> None:
@@ -132,7 +132,7 @@ def test_counts_the_rise_of_a_period_that_is_too_short() -> None:
 @pytest.mark.parametrize(
     "rate",
     [
-        *(SHAPES[shape] for shape in SHAPES if shape != "cyclical"),
+        *(SHAPES[shape] for shape in SHAPES if shape != "cosine_restarts"),
         np.where(T // 50 % 2 == 0, 1.0, 1.05) * cosine_rate(final_fraction=0.2),
         cosine_rate(warmup=200),
     ],
@@ -170,3 +170,57 @@ def test_the_warmup_counts_from_the_first_step_of_the_run() -> None:
     late = Points(np.arange(100, 1000), cosine_rate(steps=900, warmup=100))
     finding = found(make_run(train_loss=np.ones(1000), lr=late))
     assert finding.warmup_steps == pytest.approx(200, abs=2)
+
+
+def test_what_was_planned() -> None:
+    cut = found(make_run(lr=cosine_rate(warmup=100, final_fraction=0.1)[:1400]))
+    assert cut.planned_steps == pytest.approx(STEPS, abs=2)
+    assert cut.floor_ratio == pytest.approx(0.1, abs=0.001)
+    assert cut.warmup_shape == "linear"
+    assert cut.interval_steps == 1
+    endless = found(make_run(lr=constant_rate()))
+    assert (endless.planned_steps, endless.warmup_shape, endless.floor_ratio) == (None, None, 1.0)
+
+
+def test_a_scheduler_that_was_stepped_per_epoch() -> None:
+    finding = found(make_run(lr=cosine_rate()[T // 50 * 50]))
+    assert finding.shape == "cosine"
+    assert finding.interval_steps == 50
+
+
+def test_a_late_log_is_planned_from_the_first_step_of_the_run() -> None:
+    late = Points(np.arange(500, 1000), linear_rate(steps=500))
+    finding = found(make_run(train_loss=np.ones(1000), lr=late))
+    assert finding.planned_steps == pytest.approx(1000, abs=2)
+
+
+def on_plateau(val: Floats, patience: int, factor: float, floor: float) -> Floats:
+    """The rate of each epoch where a scheduler watches the validation loss, as PyTorch's ReduceLROnPlateau does."""
+    rate, best, bad, rates = 1.0, np.inf, 0, []
+    for loss in val:
+        rates.append(rate)
+        best, bad = (float(loss), 0) if loss < best else (best, bad + 1)
+        if bad > patience:
+            rate, bad = max(rate * factor, floor), 0
+    return np.array(rates)
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.05])
+def test_a_staircase_that_the_validation_loss_made(floor: float) -> None:
+    rng = np.random.default_rng(3)
+    val = np.asarray(0.3 + 0.9 ** np.arange(80) + rng.normal(0, 0.01, 80), dtype=np.float64)
+    rates = 0.1 * on_plateau(val, patience=5, factor=0.5, floor=floor)
+    cuts = int((np.diff(rates) < 0).sum())
+    assert cuts >= 3
+    finding = found(make_run(train_loss=val, val_loss=val, lr=rates))
+    assert finding.shape == "reduce_on_plateau"
+    assert finding.decay_factor == pytest.approx(0.5, rel=0.01)
+    assert finding.residual < 1e-3
+
+
+def test_milestones_are_no_plateau() -> None:
+    rng = np.random.default_rng(3)
+    val = np.asarray(0.3 + 0.9 ** np.arange(80) + rng.normal(0, 0.01, 80), dtype=np.float64)
+    rates = 0.1 * 0.1 ** np.searchsorted([20, 33, 60], np.arange(80), side="right")
+    finding = found(make_run(train_loss=val, val_loss=val, lr=np.asarray(rates, dtype=np.float64)))
+    assert finding.shape == "multi_step"

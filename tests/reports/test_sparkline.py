@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lrdoctor.model import Floats, Series
@@ -95,6 +95,7 @@ def test_any_series_fits_any_axis(points: dict[int, float], first: int, last: in
     assert set(line) <= {*BLOCKS, NONFINITE, " "}
 
 
+@example([0.0, -(2.0**53), 0.0, 1.0], 2)
 @given(st.lists(numbers, min_size=1, max_size=300), st.integers(1, 80))
 def test_extremes_and_nonfinite_points_survive(values: list[float], width: int) -> None:
     line = draw(values, width)

@@ -1,0 +1,198 @@
+"""A logged learning rate made ready for fitting: cleaned, thinned to its informative points, with its resolution.
+
+Nothing here knows a law. Rates are relative to their maximum throughout, and steps are counted from an origin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lrdoctor.model import Floats, Ints
+
+FLOAT32 = 6e-8
+"""Half of float32's spacing at 1: the finest that logs are written in, TensorBoard's included."""
+COARSEST = 0.02
+"""A rate printed more coarsely than this (`%.4f` of 1e-3) shows its printing rather than its law."""
+UNKNOWN = 1e-6
+"""Taken where there are too few values to tell how they were printed: six significant digits."""
+FEW = 8
+"""So many different values tell nothing about printing: 0.1 and 0.01 are short without having been rounded."""
+LONGEST = 2**53
+"""Spans beyond this are not exact in a float; no training is that long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RateCurve:
+    """What is known of a logged rate. At least two points; the highest rate is above 0."""
+
+    steps: Ints
+    """Shape (n,), strictly increasing, counted from `origin`."""
+    relative: Floats
+    """Shape (n,), between 0 and 1; 1 at the highest."""
+    peak: float
+    """Highest logged rate."""
+    origin: int
+    """The logged step that counts as 0."""
+    resolution: float
+    """Size of the rounding of the values relative to the peak."""
+    every: int
+    """Usual number of steps between two points."""
+    regular: bool = False
+    """Whether that is so between all points."""
+
+    def take(self, chosen: Ints | slice) -> RateCurve:
+        """The same curve at some of its points."""
+        return RateCurve(
+            steps=self.steps[chosen],
+            relative=self.relative[chosen],
+            peak=self.peak,
+            origin=self.origin,
+            resolution=self.resolution,
+            every=self.every,
+        )
+
+
+def rate_curve(steps: Ints, rates: Floats) -> RateCurve | None:
+    """The finite points; None where fewer than two are left, a rate is negative, or none is above 0."""
+    steps, rates = np.asarray(steps, dtype=np.int64), np.asarray(rates, dtype=np.float64)
+    keep = np.isfinite(rates)
+    if not keep.all():
+        steps, rates = steps[keep], rates[keep]
+    if len(rates) < 2 or int(steps[-1]) - int(steps[0]) > LONGEST:
+        return None
+    peak = float(rates.max())
+    if peak <= 0 or rates.min() < 0:
+        return None
+    first = int(steps[0])
+    gaps = np.diff(steps)
+    regular = gaps[0] == gaps[-1] and bool((gaps == gaps[0]).all())
+    every = max(1, int(gaps[0] if regular else np.median(gaps)))
+    # A log that begins within a few intervals of step 0 counts from there; of one that begins later nobody knows what
+    # came before.
+    origin = 0 if 0 <= first <= 3 * every else first
+    with np.errstate(under="ignore"):
+        relative = rates / peak
+    return RateCurve(
+        steps=steps - origin,
+        relative=relative,
+        peak=peak,
+        origin=origin,
+        resolution=resolution(rates[spread(len(rates), 256)], peak),
+        every=every,
+        regular=regular,
+    )
+
+
+def resolution(values: Floats, peak: float) -> float:
+    """Half a unit of the last printed digit relative to the peak, or float32's rounding; at most `COARSEST`."""
+    values = values[values > 0]
+    if not 1e-290 < peak < 1e290 or not len(values):
+        return UNKNOWN
+    different = len(np.unique(values))
+    with np.errstate(under="ignore"):
+        scale = 10.0 ** np.floor(np.log10(peak))
+        values = values / scale
+    units = [10.0**-digits for digits in range(13)]
+    unit = next((unit for unit in units if _multiples(values, unit)), None)
+    if unit is None:
+        # Significant digits: each value has a unit of its own, and the peak's is the coarsest.
+        own = 10.0 ** np.floor(np.log10(np.maximum(values, 1e-290)))
+        unit = next((unit for unit in units[:11] if _multiples(values / own, unit)), None)
+    if unit is None:
+        return FLOAT32
+    rounding = 0.5 * unit * scale / peak
+    if different <= FEW:
+        return float(np.clip(rounding, FLOAT32, UNKNOWN if rounding > 1e-3 else max(UNKNOWN, rounding)))
+    return float(np.clip(rounding, FLOAT32, COARSEST))
+
+
+def _multiples(values: Floats, unit: float) -> bool:
+    counts = values / unit
+    return bool((np.abs(counts - np.round(counts)) <= 1e-9 * np.maximum(counts, 1.0)).all())
+
+
+def spread(n: int, k: int) -> Ints:
+    """Up to `k` of `n` indices, evenly, with the first and the last."""
+    return np.arange(n) if n <= k else np.unique(np.linspace(0, n - 1, k).astype(np.int64))
+
+
+def informative(curve: RateCurve, most: int) -> Ints:
+    """Indices of at most `most` points: half of them spread evenly, half where the curve bends or jumps."""
+    n = len(curve.steps)
+    if n <= most:
+        return np.arange(n)
+    change = np.diff(curve.relative)
+    if not curve.regular:
+        change = change * (curve.every / np.diff(curve.steps))
+    bend = np.abs(np.diff(change))
+    # Below the rounding there is no bend to see.
+    sharp = np.flatnonzero(bend > 8 * curve.resolution)
+    k = most // 8
+    if len(sharp) > k:
+        sharp = sharp[np.argpartition(bend[sharp], -k)[-k:]]
+    corners = (sharp[:, None] + np.arange(0, 3)).ravel()
+    return np.unique(np.concatenate([spread(n, most // 2), corners]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stairs:
+    """A rate that was set once in `interval` steps."""
+
+    interval: int
+    curve: RateCurve
+    """One point for each stair that was seen, at the step where it begins."""
+
+
+def stairs(curve: RateCurve) -> Stairs | None:
+    """The staircase that the rate is, if it stands still for equal stretches of steps; None for any other curve."""
+    s, u = curve.steps, curve.relative
+    still = 2 * curve.resolution + 1e-9
+    change = np.flatnonzero(np.abs(np.diff(u)) > still)
+    if len(change) < 3 or len(change) > len(u) // 2:
+        return None
+    low, high = s[change], s[change + 1]
+    interval = _interval(low, high)
+    if interval is None:
+        return None
+    numbers = s // interval
+    starts = np.unique(numbers, return_index=True)[1]
+    middle = u[starts]
+    if np.abs(u - np.repeat(middle, np.diff(np.append(starts, len(u))))).max() > still:
+        return None
+    return Stairs(
+        interval=interval,
+        curve=RateCurve(
+            steps=numbers[starts] * interval,
+            relative=middle,
+            peak=curve.peak,
+            origin=curve.origin,
+            resolution=curve.resolution,
+            every=interval,
+        ),
+    )
+
+
+def _interval(low: Ints, high: Ints) -> int | None:
+    """The whole number E of which a multiple lies in each (low, high], if there is one; the largest."""
+    widths = np.diff(high)
+    # Two stairs of one height look like one twice as long.
+    guess = float(widths[widths <= 1.5 * np.median(widths)].mean())
+    if guess <= 1:
+        return None
+    bounds = None
+    for _ in range(3):
+        # The number of stairs up to each change, by the spacing; then every change bounds the spacing.
+        counts = np.maximum(1, np.round((low + high) / 2 / guess))
+        least, most = float((low / counts).max()), float((high / counts).min())
+        if least > most:
+            # A change that was numbered wrongly spoils both bounds, so the early ones decide first.
+            early = counts <= max(8, counts.max() / 8)
+            least, most = float((low[early] / counts[early]).max()), float((high[early] / counts[early]).min())
+        bounds = (least, most)
+        guess = (least + most) / 2
+    if bounds is None or not bounds[0] < bounds[1] + 1e-9:
+        return None
+    whole = np.arange(int(np.floor(bounds[0])) + 1, int(np.floor(bounds[1])) + 1)
+    return int(whole[len(whole) // 2]) if len(whole) and whole[len(whole) // 2] > 1 else None
