@@ -14,8 +14,8 @@ import csv
 import math
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import nn
+from torch.utils.tensorboard.summary import hparams
 
 SAMPLE_LOGS = Path(__file__).resolve().parent.parent / "sample_logs"
 
@@ -47,6 +48,8 @@ class Training:
     seed: int = 0
     bad_batches: range = range(0)
     """Steps whose inputs arrive without their scaling, 30 times too large."""
+    late_batch: int = 0
+    """Size of the batches in the second half of the run, where it is another than in the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,7 @@ class Row:
     grad_norm: float
     val_loss: float | None
     val_accuracy: float | None
+    batch: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +185,36 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "short cosine": lambda done: 1e-4 + (1 - 1e-4) * (1 + math.cos(math.pi * min(done / 0.15, 1.0))) / 2,
     # T_max is 40 % of the run, and torch's CosineAnnealingLR climbs again after it.
     "returning cosine": lambda done: (1 + math.cos(math.pi * done / 0.4)) / 2,
+    # Over after 45 % of the run, and then at a thousandth of the peak.
+    "early cosine": lambda done: 1e-3 + (1 - 1e-3) * (1 + math.cos(math.pi * min(done / 0.45, 1.0))) / 2,
+    # Planned for 36 steps, as many as there are epochs of 45 batches, and stepped with every batch.
+    "cosine of epochs": lambda done: (1 + math.cos(math.pi * min(done * 45, 1.0))) / 2,
+    # T_max is the number of batches, 36 epochs of 45, and the schedule is stepped with every epoch.
+    "cosine of batches": lambda done: (1 + math.cos(math.pi * math.floor(done * 36 + 1e-9) / 1620)) / 2,
+    # T_max is the number of epochs, 36, and the schedule is stepped with every epoch: as it should be.
+    "cosine by epoch": lambda done: (1 + math.cos(math.pi * math.floor(done * 36 + 1e-9) / 36)) / 2,
+    # A one-cycle schedule for twice the steps: a rise over 30 % of them, then a cosine.
+    "half a one-cycle": lambda done: one_cycle(done / 2),
+    "hasty steps": lambda done: 1.0 if done < 0.2 else 0.1 if done < 0.4 else 0.01,
+    "late step": lambda done: 1.0 if done < 0.85 else 0.03,
+    # A cosine that began anew at 70 % of the run, where the training was resumed without the scheduler's state.
+    "resumed anew": lambda done: (1 + math.cos(math.pi * (done if done < 0.7 else done - 0.7))) / 2,
+    # The same factor at each step, four decades over the run.
+    "steep exponential": lambda done: 1e-4**done,
+    # The first half of a cosine for twice the steps.
+    "half a cosine": lambda done: (1 + math.cos(math.pi * done / 2)) / 2,
+    # A straight line down that was lifted to twice its height at half of the run.
+    "lifted": lambda done: 1 - 1.2 * done if done < 0.5 else 1.6 * (1 - done),
+    # A linear warm-up for a third more steps than the run has.
+    "endless warm-up": lambda done: 0.75 * done,
 }
+
+
+def one_cycle(done: float) -> float:
+    """torch's OneCycleLR with its own settings: from 1/25 of the peak up, and far below it at the end."""
+    if done < 0.3:
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * done / 0.3)) / 2
+    return 4e-6 + (1 - 4e-6) * (1 + math.cos(math.pi * (done - 0.3) / 0.7)) / 2
 
 
 def train(training: Training, validate_every: int) -> list[Row]:
@@ -200,7 +233,8 @@ def train(training: Training, validate_every: int) -> list[Row]:
             share = SCHEDULES[training.schedule]((step - rising) / (training.steps - rising))
         rate = training.rate * share
         optimizer.param_groups[0]["lr"] = rate
-        inputs, answers = task.sample(training.batch, batches)
+        batch = training.late_batch if training.late_batch and 2 * step >= training.steps else training.batch
+        inputs, answers = task.sample(batch, batches)
         if step in training.bad_batches:
             inputs = 30 * inputs
         optimizer.zero_grad()
@@ -220,6 +254,7 @@ def train(training: Training, validate_every: int) -> list[Row]:
                 grad_norm=grad_norm.item(),
                 val_loss=val_loss,
                 val_accuracy=val_accuracy,
+                batch=batch,
             )
         )
     return rows
@@ -243,7 +278,7 @@ def accuracy(outputs: torch.Tensor, answers: torch.Tensor) -> float:
 # ---------------------------------------------------------------------------------------------- how it is written
 
 
-def write_plain(rows: Sequence[Row], every: int, folder: Path) -> None:
+def write_plain(rows: Sequence[Row], every: int, folder: Path, *, with_batch: bool = False) -> None:
     """A table of one's own making: one row per logged step, the validation loss blank where nobody looked."""
     table = (
         [
@@ -252,10 +287,12 @@ def write_plain(rows: Sequence[Row], every: int, folder: Path) -> None:
             short(row.rate),
             short(row.grad_norm),
             "" if row.val_loss is None else short(row.val_loss),
+            *([row.batch] if with_batch else []),
         ]
         for row in logged(rows, every)
     )
-    write_csv(folder / "log.csv", ["step", "train_loss", "lr", "grad_norm", "val_loss"], table)
+    batch = ["batch_size"] if with_batch else []
+    write_csv(folder / "log.csv", ["step", "train_loss", "lr", "grad_norm", "val_loss", *batch], table)
 
 
 def write_lightning(rows: Sequence[Row], every: int, folder: Path) -> None:
@@ -286,13 +323,21 @@ def write_keras(rows: Sequence[Row], every: int, folder: Path, *, with_rate: boo
     write_csv(folder / "training.csv", ["epoch", "accuracy", "loss", *rate, "val_accuracy", "val_loss"], table())
 
 
-def write_tensorboard(rows: Sequence[Row], every: int, folder: Path) -> None:
-    """An event file like SummaryWriter's; clock, host and process are made up, so that every writing gives the same."""
+def write_tensorboard(
+    rows: Sequence[Row], every: int, folder: Path, configured: Mapping[str, str | float] | None = None
+) -> None:
+    """An event file like SummaryWriter's, with `add_hparams` where the training was configured.
+
+    Clock, host and process are made up, so that every writing gives the same.
+    """
     started = 1700000000
     # SummaryWriter itself names the file by the clock and the host.
     with (folder / f"events.out.tfevents.{started}.sample.0.0").open("wb") as file:
         records = RecordWriter(file)
         records.write(Event(wall_time=started, file_version="brain.Event:2").SerializeToString())
+        if configured:
+            _, begun, _ = hparams(dict(configured), {})
+            records.write(Event(wall_time=started, summary=begun).SerializeToString())
         for row in rows:
             scalars: dict[str, float | None] = {"Loss/val": row.val_loss}
             if row.step % every == 0:
@@ -304,8 +349,9 @@ def write_tensorboard(rows: Sequence[Row], every: int, folder: Path) -> None:
                     records.write(event.SerializeToString())
 
 
-LAYOUTS: dict[str, Callable[[Sequence[Row], int, Path], None]] = {
+LAYOUTS: dict[str, Callable[..., None]] = {
     "plain": write_plain,
+    "plain with batch": partial(write_plain, with_batch=True),
     "lightning": write_lightning,
     "keras": write_keras,
     "keras without rate": partial(write_keras, with_rate=False),
@@ -346,6 +392,8 @@ class Case:
     layout: str
     every: int
     validate_every: int
+    configured: Mapping[str, str | float] = field(default_factory=dict)
+    """Hyperparameters that the log tells; only where the layout is TensorBoard's."""
 
 
 CASES: tuple[Case, ...] = (
@@ -538,6 +586,249 @@ CASES: tuple[Case, ...] = (
         every=45,
         validate_every=45,
     ),
+    Case(
+        name="floor_for_half_the_run",
+        what="A two-layer ReLU net on the digits, SGD with momentum, a cosine that is over after 45 % of 1200 steps "
+        "and stays at a thousandth of its peak.",
+        verdict="unhealthy",
+        direction="anneal",
+        training=Training(
+            task="digits, shallow", optimizer="momentum", rate=0.05, steps=1200, batch=32, schedule="early cosine"
+        ),
+        layout="plain",
+        every=6,
+        validate_every=48,
+    ),
+    Case(
+        name="epochs_for_batches",
+        what="A two-layer ReLU net on the digits, SGD with momentum, a cosine planned for 36 steps, which is the "
+        "number of epochs, and stepped with every one of 1620 batches.",
+        verdict="unhealthy",
+        direction="anneal",
+        training=Training(
+            task="digits, shallow", optimizer="momentum", rate=0.03, steps=1620, batch=32, schedule="cosine of epochs"
+        ),
+        layout="lightning",
+        every=9,
+        validate_every=81,
+    ),
+    Case(
+        name="batches_for_epochs",
+        what="A regression on noisy answers, plain SGD, a cosine planned for 1620 steps, which is the number of "
+        "batches, and stepped with every one of 36 epochs: the rate hardly moves.",
+        verdict="unhealthy",
+        direction="anneal",
+        training=Training(
+            task="teacher", optimizer="sgd", rate=0.13, steps=1620, batch=8, schedule="cosine of batches"
+        ),
+        layout="lightning",
+        every=9,
+        validate_every=81,
+    ),
+    Case(
+        name="scheduler_never_stepped",
+        what="A regression on noisy answers, plain SGD; the hyperparameters name a cosine, and the rate never moves, "
+        "1600 steps.",
+        verdict="unhealthy",
+        direction="anneal",
+        training=Training(task="teacher", optimizer="sgd", rate=0.14, steps=1600, batch=8, seed=2),
+        layout="tensorboard",
+        every=16,
+        validate_every=80,
+        configured={"lr": 0.14, "lr_scheduler": "CosineAnnealingLR", "T_max": 1600, "batch_size": 8},
+    ),
+    Case(
+        name="floor_is_the_peak",
+        what="A regression on noisy answers, plain SGD; a cosine whose eta_min is its peak, so that the rate never "
+        "moves, 1600 steps.",
+        verdict="unhealthy",
+        direction="anneal",
+        training=Training(task="teacher", optimizer="sgd", rate=0.14, steps=1600, batch=8, seed=3),
+        layout="tensorboard",
+        every=16,
+        validate_every=80,
+        configured={"lr": 0.14, "lr_scheduler": "CosineAnnealingLR", "T_max": 1600, "eta_min": 0.14, "batch_size": 8},
+    ),
+    Case(
+        name="sum_of_rates_spent",
+        what="A two-layer ReLU net on the digits, SGD with momentum, a rate that falls by the same factor at each of "
+        "1200 steps, four decades in all: what is left of its sum adds nothing.",
+        verdict="unhealthy",
+        direction="anneal",
+        training=Training(
+            task="digits, shallow", optimizer="momentum", rate=0.03, steps=1200, batch=32, schedule="steep exponential"
+        ),
+        layout="plain",
+        every=8,
+        validate_every=24,
+    ),
+    Case(
+        name="cut_short",
+        what="A regression on noisy answers, plain SGD, a one-cycle schedule for 3200 steps that was stopped "
+        "after 1600.",
+        verdict="unhealthy",
+        direction="anneal",
+        training=Training(task="teacher", optimizer="sgd", rate=0.15, steps=1600, batch=8, schedule="half a one-cycle"),
+        layout="plain",
+        every=8,
+        validate_every=80,
+    ),
+    Case(
+        name="cut_too_soon",
+        what="A two-layer ReLU net on the digits, SGD with momentum, the rate cut tenfold at 20 % and 40 % of 1200 "
+        "steps while the loss was falling.",
+        verdict="unhealthy",
+        direction="anneal",
+        training=Training(
+            task="digits, shallow", optimizer="momentum", rate=0.03, steps=1200, batch=32, schedule="hasty steps"
+        ),
+        layout="plain",
+        every=6,
+        validate_every=48,
+    ),
+    Case(
+        name="healthy_late_cut",
+        what="A regression on noisy answers, plain SGD, the rate cut at 85 % of 1600 steps, long after the loss had "
+        "levelled off: it ends where it should, and could have done so sooner.",
+        verdict="healthy",
+        direction="none",
+        training=Training(task="teacher", optimizer="sgd", rate=0.05, steps=1600, batch=8, schedule="late step"),
+        layout="plain",
+        every=8,
+        validate_every=80,
+    ),
+    Case(
+        name="resumed_without_scheduler",
+        what="A regression on noisy answers, plain SGD, a cosine that began anew when the training was resumed at 70 % "
+        "of 1600 steps.",
+        verdict="unhealthy",
+        direction="anneal",
+        training=Training(task="teacher", optimizer="sgd", rate=0.15, steps=1600, batch=8, schedule="resumed anew"),
+        layout="plain",
+        every=8,
+        validate_every=40,
+    ),
+    Case(
+        name="configured_rate_lost",
+        what="A small convolutional net on the digits, Adam; the hyperparameters say 0.003 and the optimizer got a "
+        "hundredth of it, 1000 steps.",
+        verdict="unhealthy",
+        direction="raise",
+        training=Training(task="digits, conv", optimizer="adam", rate=3e-5, steps=1000, batch=32, seed=1),
+        layout="tensorboard",
+        every=10,
+        validate_every=25,
+        configured={"lr": 0.003, "batch_size": 32},
+    ),
+    Case(
+        name="batch_shrunk",
+        what="A regression on noisy answers, plain SGD at a rate for batches of 128; from half of 1600 steps on there "
+        "are 2 in a batch, and the rate stays.",
+        verdict="unhealthy",
+        direction="anneal",
+        training=Training(task="teacher", optimizer="sgd", rate=0.06, steps=1600, batch=128, late_batch=2),
+        layout="plain with batch",
+        every=8,
+        validate_every=16,
+    ),
+    Case(
+        name="warmup_outlasts_the_run",
+        what="A regression on noisy answers, plain SGD, a linear warm-up for a third more than the 1600 steps taken.",
+        verdict="unhealthy",
+        direction="anneal",
+        training=Training(task="teacher", optimizer="sgd", rate=0.17, steps=1600, batch=8, schedule="endless warm-up"),
+        layout="plain",
+        every=8,
+        validate_every=40,
+    ),
+    Case(
+        name="healthy_stepped_by_epoch",
+        what="A regression on noisy answers, SGD with momentum, a cosine over 36 epochs that is stepped once per "
+        "epoch, as configured.",
+        verdict="healthy",
+        direction="none",
+        training=Training(
+            task="teacher", optimizer="momentum", rate=0.01, steps=1620, batch=16, schedule="cosine by epoch"
+        ),
+        layout="tensorboard",
+        every=15,
+        validate_every=90,
+        configured={"lr": 0.01, "lr_scheduler": "CosineAnnealingLR", "T_max": 36, "epochs": 36, "batch_size": 16},
+    ),
+    Case(
+        name="healthy_scaled_rate",
+        what="A two-layer ReLU net on the digits, SGD with momentum at a good constant rate, three times the one that "
+        "is configured; a scheduler is named and never stepped, 1500 steps.",
+        verdict="healthy",
+        direction="none",
+        training=Training(task="digits, shallow", optimizer="momentum", rate=0.03, steps=1500, batch=64, seed=4),
+        layout="tensorboard",
+        every=15,
+        validate_every=75,
+        configured={"lr": 0.01, "lr_scheduler": "StepLR", "step_size": 2000, "batch_size": 64},
+    ),
+    Case(
+        name="healthy_half_a_cosine",
+        what="A two-layer ReLU net on the digits, SGD with momentum, the first 1500 steps of a cosine for 3000.",
+        verdict="healthy",
+        direction="none",
+        training=Training(
+            task="digits, shallow", optimizer="momentum", rate=0.03, steps=1500, batch=64, schedule="half a cosine"
+        ),
+        layout="plain",
+        every=10,
+        validate_every=75,
+    ),
+    Case(
+        name="healthy_long_warmup",
+        what="Gradient descent on all digits at once with a tanh net, the first 900 steps of a linear warm-up for "
+        "1200; the loss fell to the end.",
+        verdict="healthy",
+        direction="none",
+        training=Training(
+            task="digits, whole", optimizer="sgd", rate=0.8, steps=900, batch=1437, schedule="endless warm-up"
+        ),
+        layout="plain",
+        every=9,
+        validate_every=45,
+    ),
+    Case(
+        name="healthy_rate_lifted",
+        what="A two-layer ReLU net on the digits, SGD with momentum, a straight line down that somebody lifted to "
+        "twice its height at half of 1500 steps; the loss took no notice.",
+        verdict="healthy",
+        direction="none",
+        training=Training(
+            task="digits, shallow", optimizer="momentum", rate=0.07, steps=1500, batch=64, schedule="lifted"
+        ),
+        layout="plain",
+        every=10,
+        validate_every=75,
+    ),
+    Case(
+        name="healthy_batches_for_epochs",
+        what="A two-layer ReLU net on the digits, SGD with momentum, a cosine planned for as many steps as there are "
+        "batches and stepped with every one of 36 epochs, at a rate that does well without a descent, 1620 steps.",
+        verdict="healthy",
+        direction="none",
+        training=Training(
+            task="digits, shallow", optimizer="momentum", rate=0.03, steps=1620, batch=64, schedule="cosine of batches"
+        ),
+        layout="lightning",
+        every=9,
+        validate_every=81,
+    ),
+    Case(
+        name="healthy_batch_grown",
+        what="A regression on noisy answers, SGD with momentum at a constant rate, batches of 16 and from half of 1600 "
+        "steps on of 128, which is as good as a decay.",
+        verdict="healthy",
+        direction="none",
+        training=Training(task="teacher", optimizer="momentum", rate=0.01, steps=1600, batch=16, late_batch=128),
+        layout="plain with batch",
+        every=8,
+        validate_every=80,
+    ),
 )
 
 
@@ -602,7 +893,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         folder = options.out / case.name
         folder.mkdir(parents=True, exist_ok=True)
-        LAYOUTS[case.layout](train(case.training, case.validate_every), case.every, folder)
+        layout = partial(LAYOUTS[case.layout], configured=case.configured) if case.configured else LAYOUTS[case.layout]
+        layout(train(case.training, case.validate_every), case.every, folder)
         if options.measure:
             write_expected(case, measure(case.training), folder / "expected.toml")
         sys.stdout.write(f"{folder}\n")
