@@ -197,6 +197,8 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "half a one-cycle": lambda done: one_cycle(done / 2),
     "hasty steps": lambda done: 1.0 if done < 0.2 else 0.1 if done < 0.4 else 0.01,
     "late step": lambda done: 1.0 if done < 0.85 else 0.03,
+    # Three cosines of equal length, one after the other.
+    "three cosines": lambda done: (1 + math.cos(math.pi * (3 * done % 1.0 if done < 1 else 1.0))) / 2,
     # A cosine that began anew at 70 % of the run, where the training was resumed without the scheduler's state.
     "resumed anew": lambda done: (1 + math.cos(math.pi * (done if done < 0.7 else done - 0.7))) / 2,
     # The same factor at each step, four decades over the run.
@@ -517,6 +519,44 @@ CASES: tuple[Case, ...] = (
         layout="lightning",
         every=4,
         validate_every=40,
+    ),
+    Case(
+        name="restarts_without_gain",
+        what="A two-layer ReLU net on the digits, Adam, three cosines of equal length at a high peak, 1200 steps; "
+        "each restart throws the loss back further than the cosine before it had come.",
+        verdict="unhealthy",
+        direction="lower",
+        training=Training(
+            task="digits, shallow",
+            optimizer="adam",
+            rate=0.05,
+            steps=1200,
+            batch=32,
+            schedule="three cosines",
+            warmup=0.05,
+        ),
+        layout="plain",
+        every=6,
+        validate_every=20,
+    ),
+    Case(
+        name="healthy_restarts",
+        what="A small convolutional net on the digits, Adam, three cosines of equal length, 600 steps; "
+        "each low of the rate finds the loss lower than the last.",
+        verdict="healthy",
+        direction="none",
+        training=Training(
+            task="digits, conv",
+            optimizer="adam",
+            rate=0.01,
+            steps=600,
+            batch=32,
+            schedule="three cosines",
+            warmup=0.05,
+        ),
+        layout="plain",
+        every=3,
+        validate_every=10,
     ),
     Case(
         name="rate_rises_again",
