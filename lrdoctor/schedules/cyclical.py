@@ -175,7 +175,8 @@ def expression(params: Params, xp: str) -> str:
     scale = {
         "triangular": "",
         "triangular2": f" * 0.5 ** (step // {period})",
-        "exp_range": f" * {params.gamma!r} ** step",
+        # Not a power of gamma, which is near 1 and loses its digits in single precision.
+        "exp_range": f" * {xp}.exp({math.log(params.gamma)!r} * step)",
     }[params.mode]
     swing = f"{xp}.minimum({x} / {params.step_up}, ({period} - {x}) / {params.step_down})"
     return f"{params.base_fraction!r} + {height(params)!r} * {swing}{scale}"

@@ -79,7 +79,8 @@ def planned_steps(params: Params) -> None:
 
 def expression(params: Params, xp: str) -> str:
     """Python for the relative rate at `step`."""
-    return f"{params.decay_rate} ** (step / {params.decay_steps})"
+    # Not a power of the rate per step: near 1 that loses its digits in single precision, more with every step.
+    return f"{xp}.exp({math.log(params.decay_rate) / params.decay_steps!r} * step)"
 
 
 def _pytorch(params: Params) -> str:

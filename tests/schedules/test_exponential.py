@@ -46,3 +46,12 @@ def test_zeros_of_printing_do_not_matter() -> None:
     rate = np.round(0.01 * exponential.lr(steps, exponential.Params(decay_rate=0.99, decay_steps=1)), 6) / 0.01
     assert rate.min() == 0
     assert next(exponential.fit(steps, rate, 5e-5)).decay_rate == pytest.approx(0.99, rel=1e-4)
+
+
+def test_the_expression_keeps_its_digits_over_a_long_run_in_single_precision() -> None:
+    """A rate of 0.99998 per step has five digits in single precision, and its 200,000th power has none."""
+    params = exponential.Params(decay_rate=0.99998, decay_steps=1)
+    steps = np.arange(0, 200_001, 1000)
+    drawn = eval(exponential.expression(params, "np"), {"np": np, "step": steps.astype(np.float32)})  # noqa: S307
+    assert drawn.dtype == np.float32
+    assert drawn == pytest.approx(exponential.lr(steps, params), rel=1e-5)
