@@ -222,13 +222,3 @@ def test_survives_everything(values: list[float], first: int, gap: int) -> None:
         assert np.isfinite(found.residual)
         assert found.plan.total_steps >= 1
         assert explained(found, steps).shape == steps.shape
-
-
-@pytest.mark.parametrize("every", range(3, 60, 4))
-def test_a_short_one_cycle_at_any_cadence_is_named_or_not_but_never_breaks(every: int) -> None:
-    """Thinned far enough, three treads are left of it, and no epoch can be told from three."""
-    done = np.arange(0, 3000, every) / 3000
-    up, down = (1 - np.cos(np.pi * done / 0.3)) / 2, (1 + np.cos(np.pi * (done - 0.3) / 0.7)) / 2
-    coarse = np.asarray(np.round(np.where(done < 0.3, 0.04 + 0.96 * up, down), 1), dtype=np.float64)
-    found = identify(np.arange(0, 3000, every), coarse)
-    assert found is None or found.residual < 0.2
