@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 HEAVY = .venv-frameworks
 
-.PHONY: check format test-frameworks samples clean
+.PHONY: check format test-frameworks samples clinic clean
 
 check: $(VENV)/ready
 	$(BIN)/ruff format --check
@@ -24,6 +24,14 @@ test-frameworks: $(HEAVY)/ready
 
 samples: $(HEAVY)/ready
 	$(HEAVY)/bin/python benchmarks/make_samples.py
+
+# The clinic: trainings with measured truth, the score cards fitted to them, and the scores. An hour on two cores.
+clinic: $(HEAVY)/ready
+	$(HEAVY)/bin/python -m benchmarks.clinic train
+	$(HEAVY)/bin/python -m benchmarks.clinic weigh --write
+	$(HEAVY)/bin/python -m benchmarks.clinic score clinic/logs
+	$(HEAVY)/bin/python -m benchmarks.clinic cadence clinic/steps
+	$(HEAVY)/bin/python -m benchmarks.clinic early clinic/steps
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

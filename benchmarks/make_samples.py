@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from sklearn.datasets import load_digits
@@ -903,12 +904,13 @@ def final(training: Training) -> tuple[float, float]:
 
 
 def write_expected(case: Case, measured: dict[str, float], path: Path) -> None:
-    """expected.toml; a rules line that somebody has filled in already stays as it is."""
-    rules: list[str] = tomllib.loads(path.read_text(encoding="utf-8"))["rules"] if path.exists() else []
-    listed = ", ".join(f'"{rule}"' for rule in rules)
+    """expected.toml; what somebody has filled in by hand already, rules and missed, stays as it is."""
+    known: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    listed = ", ".join(f'"{rule}"' for rule in known.get("rules", []))
     lines = [
         f'what = "{case.what}"',
         f'verdict = "{case.verdict}"',
+        *([f'missed = "{known["missed"]}"'] if "missed" in known else []),
         f"rules = [{listed}]",
         f'direction = "{case.direction}"',
         "[measured]",

@@ -110,9 +110,9 @@ def diagnose(
     findings: list[Finding] = []
     skipped: list[Skipped] = []
     for name, detector in detectors.items():
-        missing = sorted(role.value for role in detector.NEEDS if run[role] is None)
+        missing = [role.value for role in detector.NEEDS if run[role] is None]
         if missing:
-            skipped.append(Skipped(what=name, reason=f"no series plays the role {', '.join(missing)}"))
+            skipped.append(Skipped(what=name, reason=f"no series plays the role {', '.join(sorted(missing))}"))
         else:
             findings += _measured(name, detector, run, chosen[name], skipped)
     advice = advise(rules, findings)

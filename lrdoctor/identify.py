@@ -23,11 +23,12 @@ from typing import Any
 import numpy as np
 
 from lrdoctor import plugins
-from lrdoctor.model import Floats, Ints
+from lrdoctor.model import Floats, Ints, Series
+from lrdoctor.ordering import diff
 from lrdoctor.schedules import constant, exponential, step
 from lrdoctor.schedules._law_model import FitModel, View
 from lrdoctor.schedules._law_search import search
-from lrdoctor.schedules._logged_rate import RateCurve, informative, rate_curve, spread, stairs
+from lrdoctor.schedules._logged_rate import RateCurve, rate_curve, spread, stairs
 from lrdoctor.schedules._plan import Plan, Warmup
 from lrdoctor.schedules._plan import rates as plan_rates
 
@@ -78,10 +79,21 @@ def identify(steps: Ints, rates: Floats) -> Identified | None:
     return _identify(steps.tobytes(), rates.tobytes())
 
 
+def identified(rate: Series) -> Identified | None:
+    """The same of a series; only once, since several detectors ask about the rate of one run, one after the other."""
+    if identified not in rate.memo:
+        rate.memo[identified] = _of(rate.steps, rate.values)
+    found: Identified | None = rate.memo[identified]
+    return found
+
+
 @lru_cache(maxsize=8)
 def _identify(steps_read: bytes, rates_read: bytes) -> Identified | None:
-    """Several detectors and commands ask about the rate of one run, one after the other."""
-    steps, rates = np.frombuffer(steps_read, dtype=np.int64), np.frombuffer(rates_read, dtype=np.float64)
+    """Commands ask about the rate of one run more than once, too."""
+    return _of(np.frombuffer(steps_read, dtype=np.int64), np.frombuffer(rates_read, dtype=np.float64))
+
+
+def _of(steps: Ints, rates: Floats) -> Identified | None:
     curve = rate_curve(steps, rates)
     if curve is None:
         return _zero(steps, rates)
@@ -90,10 +102,12 @@ def _identify(steps_read: bytes, rates_read: bytes) -> Identified | None:
 
 def explained(found: Identified, steps: Ints) -> Floats:
     """The rate that the schedule gives at each logged step; shape as `steps`. Averages are not taken."""
-    t = np.asarray(steps) - found.first_step
+    steps = np.asarray(steps)
+    t = steps - found.first_step if found.first_step else steps
     for seam, lag in zip(found.seams, found.lags, strict=True):
-        t = np.where(np.asarray(steps) >= seam, np.asarray(steps) - found.first_step - lag, t)
-    t = t // found.interval_steps * found.interval_steps
+        t = np.where(steps >= seam, steps - found.first_step - lag, t)
+    if found.interval_steps > 1:
+        t = t // found.interval_steps * found.interval_steps
     if found.mirrored:
         period, start = found.plan.params.total_steps, found.plan.warmup.steps
         t = np.where(t > start, start + period - np.abs((t - start) % (2 * period) - period), t)
@@ -202,8 +216,8 @@ def _cut(found: Identified) -> Identified:
 
 def _views(curve: RateCurve, window: int = 1) -> tuple[View, View]:
     """What the laws are fitted to, and what they are held against."""
-    checked = curve.take(informative(curve, CHECKED if window == 1 else SAMPLE))
-    fitted = checked.take(informative(checked, SAMPLE if window == 1 else SAMPLE // 2))
+    checked = curve.thinned(CHECKED if window == 1 else SAMPLE)
+    fitted = checked.thinned(SAMPLE if window == 1 else SAMPLE // 2)
     return View.of(fitted, window), View.of(checked, window)
 
 
@@ -212,7 +226,7 @@ def _identified(model: FitModel, curve: RateCurve) -> Identified:
     warm = round(model.warm)
     length = int(curve.steps[-1]) + 1
     planned = model.module.planned_steps(model.params)
-    warmup = Warmup(steps=warm, shape=model.shape, start=float(np.clip(model.start, 0.0, 1.0))) if warm else Warmup()
+    warmup = Warmup(steps=warm, shape=model.shape, start=min(max(float(model.start), 0.0), 1.0)) if warm else Warmup()
     plan = Plan(
         schedule=model.law,
         params=model.params,
@@ -235,7 +249,7 @@ def _seamed(curve: RateCurve) -> Identified | None:
     n = len(u)
     if n < 24:
         return None
-    jumps = np.diff(u)
+    jumps = diff(u)
     for cut in np.argsort(-np.abs(jumps), kind="stable")[:2] + 1:
         if abs(jumps[cut - 1]) < 0.01 + 8 * np.median(np.abs(jumps)):
             break
@@ -271,7 +285,7 @@ def _continued(curve: RateCurve, cut: int, first: Identified) -> Identified | No
     clock = np.arange(0, max(int(curve.steps[-1]), first.plan.total_steps) + 1)
     clock = clock[spread(len(clock), 200_000)]
     drawn = explained(replace(first, averaged_steps=1), clock + first.first_step) / curve.peak
-    near = np.flatnonzero(np.abs(drawn - curve.relative[cut]) <= tolerance + np.abs(np.gradient(drawn)).max())
+    near = (np.abs(drawn - curve.relative[cut]) <= tolerance + np.abs(np.gradient(drawn)).max()).nonzero()[0]
     for position in itertools.chain([0], clock[near[spread(len(near), 64)]] if len(near) else []):
         lag = int(curve.steps[cut]) - int(position)
         if lag == 0:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +92,8 @@ class Series:
     """Shape (n,), in the unit that was logged; NaN and ±inf where the log says so."""
     wall_times: Floats | None = None
     """Shape (n,), seconds since 1970, or None where the log has no clock."""
+    memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    """What `lrdoctor.signal` has measured in it already. The arrays never change, so what was true of them stays so."""
 
     def __post_init__(self) -> None:
         for name, kind in (("steps", np.int64), ("values", np.float64), ("wall_times", np.float64)):
@@ -155,6 +157,8 @@ class Run:
     notes: tuple[str, ...] = ()
     """What was survived without loss: a restart and how many points it superseded, a choice made between two tags."""
     incidents: tuple[Incident, ...] = ()
+    memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    """What was found out about it already, as in `Series`: every detector asks for its span."""
 
     def __getitem__(self, role: Role) -> Series | None:
         tag = self.roles.get(role)
@@ -166,6 +170,12 @@ class Run:
 
         The loss decides where there is one: a summary that is logged once, at some other count, is not the run's end.
         """
+        if "span" not in self.memo:
+            self.memo["span"] = self._span()
+        found: Span | None = self.memo["span"]
+        return found
+
+    def _span(self) -> Span | None:
         told = [s for role in (Role.TRAIN_LOSS, Role.VAL_LOSS, Role.LR) if (s := self[role]) is not None and len(s)]
         told = told or [s for s in self.series.values() if len(s)]
         if not told:
@@ -181,6 +191,8 @@ class Finding:
     """
 
     kind: ClassVar[str]
+    calibrated: ClassVar[bool] = False
+    """Whether `confidence` is a share of right answers, counted on runs whose truth is known, and not a mere margin."""
 
     series: str
     """Tag of the series that it was seen in."""

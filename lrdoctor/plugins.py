@@ -8,11 +8,12 @@ its name. Third parties use the entry-point groups `lrdoctor.parsers`, `.detecto
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, TextIO, cast
@@ -119,9 +120,15 @@ def names(group: str) -> Mapping[str, str]:
     return {name: found.module for name, found in sorted(_find(group).items())}
 
 
-def _find(group: str) -> dict[str, _Found]:
+def _find(group: str) -> Mapping[str, _Found]:
     if group not in GROUPS:
         raise ValueError(f"no plugin group {group!r}")
+    return _installed(group, entry_points)
+
+
+@cache
+def _installed(group: str, entry_points: Callable[..., Iterable[EntryPoint]]) -> Mapping[str, _Found]:
+    """Searched for once: what is installed stays so while a process lives, and a search takes milliseconds."""
     package = import_module(f"lrdoctor.{group}")
     found = {
         info.name: _Found(f"lrdoctor.{group}.{info.name}", "lrdoctor")

@@ -7,15 +7,45 @@ the same training gives the same answer however often it was logged.
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 
 from lrdoctor.model import Floats, Ints, Role, Run, Series, Span
+from lrdoctor.ordering import median, medians, surplus
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MAD_TO_SIGMA = 1.4826
 """Median absolute deviation to standard deviation, for a normal distribution."""
 LARGEST = 1e100
 """Larger magnitudes are cut to this, and those below its inverse to 0: then no ratio and no sum of theirs overflows."""
+EXACT = 2**53
+"""Whole numbers below are floats as well."""
+TELLING = 2**17
+"""By chance the trend of so many values is off by 0.002."""
+LONG, LEAST_BLOCKS = 20_000, 50
+"""A course is drawn through so many points at most, if there are at least so many in each of its windows."""
+
+
+def _once(measure: Callable[Concatenate[Series, P], T]) -> Callable[Concatenate[Series, P], T]:
+    """The same measurement, taken only once of a series: many detectors ask for the same levels."""
+
+    name, missing = measure.__name__, cast("T", object())
+
+    @wraps(measure)
+    def taken(series: Series, *args: P.args, **kwargs: P.kwargs) -> T:
+        key = (name, args, tuple(kwargs.items())) if kwargs else (name, args)
+        found: T = series.memo.get(key, missing)
+        if found is missing:
+            found = series.memo[key] = measure(series, *args, **kwargs)
+        return found
+
+    return cast("Callable[Concatenate[Series, P], T]", taken)
 
 
 def at(span: Span, fraction: float) -> float:
@@ -31,49 +61,100 @@ def fraction_of(span: Span, step: float) -> float:
 def shares(steps: Ints) -> Floats:
     """How far from the first of these steps to the last each lies, between 0 and 1. Needs at least two steps."""
     # Differences of 64-bit steps may need all 64 bits, so they are read without a sign.
-    return np.asarray((steps - steps[0]).view(np.uint64) / (int(steps[-1]) - int(steps[0])), dtype=np.float64)
+    since: Floats = (steps - steps[0]).view(np.uint64) / (int(steps[-1]) - int(steps[0]))
+    return since
 
 
 def between(series: Series, first: float, last: float) -> Floats:
     """The values logged from step `first` to step `last`, both included; shape (k,)."""
-    lo, hi = np.searchsorted(series.steps, [np.ceil(first), np.floor(last)], side="left")
-    if hi < len(series) and series.steps[hi] <= last:
-        hi += 1
+    lo, hi = _ends(series.steps, first, last)
     return series.values[lo:hi]
 
 
+def _ends(steps: Ints, first: float, last: float) -> tuple[int, int]:
+    """Where the steps from `first` to `last`, both included, begin and end."""
+    if abs(first) < EXACT and abs(last) < EXACT:
+        # Whole numbers: to compare them with a float numpy would turn all of the steps into floats.
+        return int(steps.searchsorted(math.ceil(first))), int(steps.searchsorted(math.floor(last), side="right"))
+    lo, hi = steps.searchsorted([np.ceil(first), np.floor(last)], side="left")
+    return int(lo), int(hi + (hi < len(steps) and steps[hi] <= last))
+
+
+@_once
 def level(series: Series, first: float, last: float) -> float | None:
     """Median of the values from step `first` to step `last`, or None where nothing was logged."""
     values = between(series, first, last)
-    return float(np.median(values)) if len(values) else None
+    return median(values) if len(values) else None
 
 
+@_once
+def levels(series: Series, first: float, last: float, bins: int) -> Floats:
+    """The `level` of each of `bins` equal stretches of steps, NaN where nothing was logged; read-only."""
+    edges = _edges(first, last, bins)
+    if abs(first) < EXACT and abs(last) < EXACT:
+        begins = series.steps.searchsorted(np.ceil(edges[:-1]).astype(np.int64))
+        ends = series.steps.searchsorted(np.floor(edges[1:]).astype(np.int64), side="right")
+        return medians(series.values, begins, ends)
+    both = np.array([_ends(series.steps, a, b) for a, b in itertools.pairwise(edges.tolist())])
+    return medians(series.values, both[:, 0], both[:, 1])
+
+
+@_once
+def stretch_medians(series: Series, first: float, last: float, bins: int) -> Floats:
+    """The same as `levels`, where a point between two stretches belongs to the later one alone."""
+    edges = _edges(first, last, bins)
+    if abs(first) < EXACT and abs(last) < EXACT:
+        places = series.steps.searchsorted(np.ceil(edges).astype(np.int64))
+        places[-1] = series.steps.searchsorted(math.floor(last), side="right")
+    else:
+        places = series.steps.searchsorted(edges)
+        places[-1] = series.steps.searchsorted(last, side="right")
+    return medians(series.values, places[:-1], places[1:])
+
+
+@_once
 def bin_medians(series: Series, first: float, last: float, bins: int) -> Floats:
-    """Medians over `bins` equal stretches of steps; stretches without points are left out. Shape (≤ bins,).
+    """Medians over `bins` equal stretches of steps; those without points are left out. Shape (≤ bins,), read-only.
 
     Equal stretches of steps, not of points: that makes trends comparable between logging cadences.
     """
-    edges = np.searchsorted(series.steps, np.linspace(first, last, bins + 1))
-    edges[-1] = np.searchsorted(series.steps, last, side="right")
-    return np.array([np.median(series.values[a:b]) for a, b in itertools.pairwise(edges) if b > a])
+    known: Floats = stretch_medians(series, first, last, bins)
+    known = known[known == known]
+    known.flags.writeable = False
+    return known
+
+
+def _edges(first: float, last: float, bins: int) -> Floats:
+    edges = np.arange(bins + 1) * ((float(last) - float(first)) / bins) + float(first)
+    edges[-1] = last
+    return np.asarray(edges, dtype=np.float64)
+
+
+def edge(first: float, last: float, bins: int, i: int) -> float:
+    """Where the i-th of so many equal stretches begins, and the one before it ends."""
+    return float(last) if i == bins else i * ((float(last) - float(first)) / bins) + float(first)
+
+
+def lowest(values: Floats) -> int:
+    """Index of the lowest that is not NaN. Raises `ValueError` where all are."""
+    found = int(values.argmin())
+    return found if values[found] == values[found] else int(np.nanargmin(values))
 
 
 def trend(values: Floats) -> float | None:
     """Kendall's tau of the values against time: −1 for a curve that only falls, +1 for one that only rises.
 
     None for fewer than four values. Kendall (1938); Mann (1945) for its use as a test of trend. It depends on the order
-    of the values alone, so it has no scale and shrugs off outliers.
+    of the values alone, so it has no scale and shrugs off outliers. Of more than `TELLING` values so many are asked.
     """
+    values = values[:: -(-len(values) // TELLING)] if len(values) > TELLING else values
     n = len(values)
-    if n < 4:
-        return None
-    rises = np.sign(values[None, :] - values[:, None])
-    return float(np.triu(rises, 1).sum() / (n * (n - 1) / 2))
+    return None if n < 4 else surplus(values) / (n * (n - 1) / 2)
 
 
 def trend_noise(n: int) -> float:
     """Standard deviation of `trend` for n values without any trend (Kendall 1938)."""
-    return float(np.sqrt(2 * (2 * n + 5) / (9 * n * (n - 1))))
+    return math.sqrt(2 * (2 * n + 5) / (9 * n * (n - 1)))
 
 
 def wander(values: Floats) -> float | None:
@@ -84,24 +165,43 @@ def wander(values: Floats) -> float | None:
     if len(values) < 2:
         return None
     gained = abs(float(values[-1] - values[0]))
-    walked = float(np.abs(np.diff(values)).sum())
-    return max(1.0, walked / max(gained, 1e-6 * walked)) if walked > 0 else 1.0
+    walked = float(np.abs(values[1:] - values[:-1]).sum())
+    # The smallest floats have few digits, so the bound is set once more.
+    return min(max(1.0, walked / max(gained, 1e-6 * walked)), 1e6) if walked > 0 else 1.0
 
 
 def robust_sigma(values: Floats) -> float:
     """Standard deviation of the bulk of the values, from their median absolute deviation; 0 for an empty array."""
     if not len(values):
         return 0.0
-    return MAD_TO_SIGMA * float(np.median(np.abs(values - np.median(values))))
+    return MAD_TO_SIGMA * median(np.abs(values - median(values)))
 
 
 def running_median(values: Floats, width: int) -> Floats:
-    """Running median over `width` points, shape as `values`; the ends are mirrored."""
+    """Running median over `width` points, shape as `values`; the ends are mirrored.
+
+    Of more than `LONG` values it is, under wide windows, the running median of the medians of short blocks.
+    """
     if width <= 1 or len(values) <= 1:
         return values
+    if width == 3:
+        before, after = np.append(values[1], values[:-1]), np.append(values[1:], values[-2])
+        low, high = np.minimum(before, after), np.maximum(before, after)
+        return np.asarray(np.minimum(np.maximum(values, low), high), dtype=np.float64)
+    # Odd, so that the median of a block is a value of which as many lie above as below: without bias in any skew.
+    block = (min(len(values) // LONG, width // LEAST_BLOCKS) - 1) | 1
+    if block > 1:
+        course = running_median(_block_medians(values, block), (width // block) | 1)
+        return np.repeat(course, block)[: len(values)]
     from scipy.ndimage import median_filter
 
     return np.asarray(median_filter(values, size=min(width, 2 * len(values) - 1), mode="mirror"), dtype=np.float64)
+
+
+def _block_medians(values: Floats, block: int) -> Floats:
+    whole = len(values) // block * block
+    found = np.partition(values[:whole].reshape(-1, block), block // 2, axis=1)[:, block // 2]
+    return np.append(found, median(values[whole:])) if whole < len(values) else found
 
 
 def best_level(series: Series, span: Span, bins: int = 25) -> float:
@@ -111,11 +211,12 @@ def best_level(series: Series, span: Span, bins: int = 25) -> float:
 
 def finite_loss(run: Run, role: Role) -> Series | None:
     """The finite points of the training or validation loss, or None where fewer than two are left."""
-    series = run[role]
-    if series is None:
-        return None
-    series = bounded(series)
-    return series if len(series) >= 2 else None
+    if role not in run.memo:
+        series = run[role]
+        finite = None if series is None else bounded(series)
+        run.memo[role] = None if finite is None or len(finite) < 2 else finite
+    found: Series | None = run.memo[role]
+    return found
 
 
 def finite_rate(run: Run) -> Series | None:
@@ -129,12 +230,25 @@ def finite_rate(run: Run) -> Series | None:
 
 def bounded(series: Series) -> Series:
     """The finite points, with magnitudes that can be reckoned with: 0, or between 1 / `LARGEST` and `LARGEST`."""
-    series = series.finite()
-    size = np.abs(series.values)
-    if ((size == 0) | ((size <= LARGEST) & (size >= 1 / LARGEST))).all():
-        return series
-    values = np.where(size < 1 / LARGEST, 0.0, np.clip(series.values, -LARGEST, LARGEST))
-    return Series(tag=series.tag, steps=series.steps, values=values, wall_times=series.wall_times)
+    # None stands for the series itself: one that holds itself is not freed when the last one else lets go of it.
+    # By hand what `_once` does, since a run is asked for its finite points some fifty times.
+    if "bounded" not in series.memo:
+        series.memo["bounded"] = _cut(series)
+    cut: Series | None = series.memo["bounded"]
+    return series if cut is None else cut
+
+
+def _cut(series: Series) -> Series | None:
+    values = series.values
+    # A NaN fails both.
+    if not len(values) or (values.min() >= 1 / LARGEST and values.max() <= LARGEST):
+        return None
+    finite = series.finite()
+    size = np.abs(finite.values)
+    if not ((size == 0) | ((size <= LARGEST) & (size >= 1 / LARGEST))).all():
+        kept = np.where(size < 1 / LARGEST, 0.0, np.clip(finite.values, -LARGEST, LARGEST))
+        return Series(tag=series.tag, steps=finite.steps, values=kept, wall_times=finite.wall_times)
+    return None if finite is series else finite
 
 
 def margin(value: float, threshold: float) -> float:
@@ -153,12 +267,26 @@ def high_rate(run: Run, share: float = 0.5) -> Span | None:
     What a rate does to a training is best seen while it is at its highest and nothing is annealed yet.
     """
     rate = finite_rate(run)
-    if rate is None or rate.values.max() <= 0:
+    return None if rate is None else _high(rate, share)
+
+
+@_once
+def _high(rate: Series, share: float) -> Span | None:
+    peak = float(rate.values.max())
+    if peak <= 0:
         return None
-    high = np.flatnonzero(rate.values >= share * rate.values.max())
-    gaps = np.flatnonzero(np.diff(high) > 1)
-    last = high[gaps[0]] if len(gaps) else high[-1]
-    return Span(int(rate.steps[high[0]]), int(rate.steps[last]))
+    is_high = rate.values >= share * peak
+    first = int(is_high.argmax())
+    # Up to the first point that is low again, where there is one.
+    low = int(is_high[first:].argmin())
+    last = len(rate) - 1 if is_high[first + low] else first + low - 1
+    return Span(int(rate.steps[first]), int(rate.steps[last]))
+
+
+@_once
+def troughs_of(rate: Series, rise: float = 2.0) -> list[int]:
+    """The `rate_troughs` of a logged rate, which must have a peak above 0."""
+    return rate_troughs(rate.values / rate.values.max(), rise)
 
 
 def rate_troughs(relative: Floats, rise: float = 2.0) -> list[int]:
@@ -168,17 +296,31 @@ def rate_troughs(relative: Floats, rise: float = 2.0) -> list[int]:
     adaptive schedules that creep up by a few per cent are none.
     """
     found: list[int] = []
-    start = int(np.argmax(relative >= 0.995))
+    start = int((relative >= 0.995).argmax())
     low, high, climbing = start, start, False
-    for i in range(start, len(relative)):
+    turning = _turning(relative[start:]) + start
+    value = dict(zip(turning.tolist(), relative[turning].tolist(), strict=True))
+    for i, now in value.items():
         if climbing:
-            if relative[i] >= relative[high]:
+            if now >= value[high]:
                 high = i
-            elif relative[high] - relative[i] >= 0.1:
+            elif value[high] - now >= 0.1:
                 low, climbing = i, False
-        elif relative[i] <= relative[low]:
+        elif now <= value[low]:
             low = i
-        elif relative[i] >= rise * relative[low] and relative[i] - relative[low] >= 0.1:
+        elif now >= rise * value[low] and now - value[low] >= 0.1:
             found.append(low)
             high, climbing = i, True
     return found
+
+
+def _turning(values: Floats) -> Ints:
+    """Indices of the first value, the last, and all those from which the curve does not simply go on as it came.
+
+    What rises or falls without a turn is told by its ends.
+    """
+    way = np.sign(values[1:] - values[:-1])
+    came, goes = way[:-1], way[1:]
+    turns = np.ones(len(values), dtype=np.bool_)
+    turns[1:-1] = (came != goes) & ((came == 0) | (goes != 0))
+    return turns.nonzero()[0]

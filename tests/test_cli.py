@@ -14,6 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lrdoctor.cli import main
+from lrdoctor.config import Config
+from lrdoctor.doctor import known_rules
+from lrdoctor.engine.rule import Rule
 
 SAMPLES = Path(__file__).parents[1] / "sample_logs"
 HEALTHY = SAMPLES / "healthy_constant"
@@ -192,3 +195,33 @@ def test_logs_are_not_touched(tmp_path: Path) -> None:
     before = {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in SAMPLES.rglob("*")}
     run("analyze", SAMPLES)
     assert before == {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in SAMPLES.rglob("*")}
+
+
+@pytest.mark.parametrize("rule", known_rules(Config()), ids=lambda rule: rule.id)
+def test_every_rule_has_a_page(rule: Rule) -> None:
+    page = run("explain", rule.id).stdout
+    assert page.startswith(f"{rule.id} {rule.name} ({rule.severity}")
+    for section in ("Why", "It speaks when", "References"):
+        assert f"\n\n{section}" in page
+    assert ("\n\nWhat to do" in page) is bool(rule.fix)
+    assert ("\n\nWhere it is wrong" in page) is bool(rule.caveats)
+    assert max(len(line) for line in page.splitlines()) <= 100
+
+
+def test_a_page_says_what_is_measured() -> None:
+    page = run("explain", "rate-too-low").stdout
+    assert "  slow_convergence: The loss was still falling, steadily.\n" in page
+    assert "    wander <= 1.1             Its path over its distance: 1 never turned.\n" in page
+    assert "  1. Multiply the learning rate by 10.\n" in page
+
+
+def test_a_page_is_as_wide_as_the_terminal() -> None:
+    pty = pytest.importorskip("pty")
+    script = "import sys; from lrdoctor.cli import main; main(['explain', 'LRD401'], standalone_mode=False)"
+    code = f"import os; os.environ['COLUMNS'] = '60'; {script}"
+    ours, theirs = pty.openpty()
+    subprocess.run([sys.executable, "-c", code], stdout=theirs, check=True)
+    os.close(theirs)
+    lines = os.read(ours, 100_000).decode().splitlines()
+    os.close(ours)
+    assert 50 < max(len(line) for line in lines) <= 60

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -68,6 +69,55 @@ def test_bin_medians_come_from_the_curve(curve: Series, bins: int) -> None:
     assert medians.min() >= curve.values.min()
     assert medians.max() <= curve.values.max()
     assert signal.best_level(curve, Span(first, last), bins) == medians.min()
+
+
+@given(series(), st.integers(1, 30))
+def test_levels_are_those_of_each_stretch(curve: Series, bins: int) -> None:
+    first, last = int(curve.steps[0]), int(curve.steps[-1])
+    edges = np.linspace(first, last, bins + 1).tolist()
+    each = [signal.level(curve, a, b) for a, b in itertools.pairwise(edges)]
+    levels = signal.levels(curve, first, last, bins)
+    assert [None if math.isnan(value) else value for value in levels.tolist()] == each
+
+
+@pytest.mark.parametrize("points", [40, 4000])
+@pytest.mark.parametrize("bins", [1, 7, 40])
+def test_a_point_between_two_stretches_belongs_to_the_later(points: int, bins: int) -> None:
+    rng = np.random.default_rng(bins)
+    steps = np.flatnonzero(rng.random(3 * points) < 0.4)
+    curve = Series(tag="loss", steps=steps, values=rng.standard_normal(len(steps)))
+    edges = np.linspace(0, 3 * points, bins + 1)
+    parts = [curve.values[(steps >= a) & (steps < b)] for a, b in itertools.pairwise(edges)]
+    medians = [float(np.median(part)) if len(part) else math.nan for part in parts]
+    assert np.array_equal(signal.stretch_medians(curve, 0, 3 * points, bins), medians, equal_nan=True)
+    assert signal.bin_medians(curve, 0, 3 * points, bins).tolist() == [m for m in medians if not math.isnan(m)]
+
+
+def test_stretches_far_from_zero() -> None:
+    """Where steps are no floats, each of them still belongs somewhere."""
+    steps = np.array([2**62, 2**62 + 10**6, 2**62 + 2 * 10**6])
+    curve = Series(tag="loss", steps=steps, values=np.array([1.0, 2.0, 3.0]))
+    for measure in (signal.levels, signal.stretch_medians):
+        assert measure(curve, 2**62, 2**62 + 2 * 10**6, 4)[[0, 3]].tolist() == [1.0, 3.0]
+    assert signal.level(curve, 2**62, 2**62 + 10**6 + 10**4) == 1.5
+
+
+def test_what_was_measured_once_is_not_measured_again() -> None:
+    curve = make_run(train_loss=np.arange(100.0)).series["train_loss"]
+    once = signal.bin_medians(curve, 0, 99, 10)
+    assert signal.bin_medians(curve, 0, 99, 10) is once
+    assert signal.bin_medians(curve, 0, 99, 11) is not once
+    assert not once.flags.writeable
+
+
+def test_no_series_holds_itself() -> None:
+    """Long ones are freed at once that way, without a search for cycles."""
+    for values in ([1.0, 2.0], [0.0, -1.0], []):
+        curve = make_run(train_loss=values).series["train_loss"]
+        assert signal.bounded(curve) is curve
+        assert not any(known is curve for known in curve.memo.values())
+    holed = make_run(train_loss=[1.0, math.nan]).series["train_loss"]
+    assert signal.bounded(holed) is signal.bounded(holed)
 
 
 def test_bins_are_stretches_of_steps_and_not_of_points() -> None:
@@ -133,6 +183,8 @@ def test_robust_sigma() -> None:
     assert signal.robust_sigma(np.array([])) == 0.0
 
 
+# The first call imports scipy.
+@settings(deadline=None)
 @given(CURVES, st.integers(0, 100))
 def test_running_median_keeps_shape_and_range(values: Floats, width: int) -> None:
     smooth = signal.running_median(values, width)
@@ -141,6 +193,7 @@ def test_running_median_keeps_shape_and_range(values: Floats, width: int) -> Non
     assert smooth.max() <= values.max()
 
 
+@settings(deadline=None)
 @given(CURVES, st.sampled_from([3, 5, 7]))
 def test_running_median_is_the_naive_one(values: Floats, width: int) -> None:
     reach = width // 2
@@ -149,6 +202,33 @@ def test_running_median_is_the_naive_one(values: Floats, width: int) -> None:
     mirrored = np.pad(values, reach, mode="reflect")
     naive = [float(np.median(mirrored[i : i + width])) for i in range(len(values))]
     assert signal.running_median(values, width).tolist() == naive
+
+
+@pytest.mark.parametrize("points", [60_001, 130_000])
+def test_the_course_of_a_long_curve_is_the_exact_one_but_for_noise(points: int) -> None:
+    rng = np.random.default_rng(points)
+    clean = 0.3 + 2 * (1 + 100 * np.arange(points) / points) ** -0.7
+    values, width = clean * np.exp(rng.normal(0, 0.1, points)), points // 20 | 1
+    values[points // 2 : points // 2 + 50] = 100.0
+    smooth = signal.running_median(values, width)
+    assert smooth.shape == values.shape
+    exact = [float(np.median(values[i - width // 2 : i + width // 2 + 1])) for i in range(width, points - width, 997)]
+    assert smooth[width : points - width : 997] == pytest.approx(exact, rel=0.01)
+    # The scatter is skewed, and still not off.
+    skewed = np.abs(rng.standard_normal(points))
+    assert np.median(signal.running_median(skewed, width)) == pytest.approx(0.6745, rel=0.01)
+
+
+def test_narrow_windows_stay_exact_in_long_curves() -> None:
+    values = np.random.default_rng(0).standard_normal(100_000)
+    smooth = signal.running_median(values, 5)
+    assert smooth[2:-2].tolist() == np.median(np.lib.stride_tricks.sliding_window_view(values, 5), axis=1).tolist()
+
+
+def test_the_trend_of_a_long_curve_is_that_of_a_part() -> None:
+    rng = np.random.default_rng(0)
+    values = np.arange(300_000) / 300_000 + rng.standard_normal(300_000)
+    assert signal.trend(values) == pytest.approx(signal.trend(values[1::7]), abs=0.01)
 
 
 @given(st.floats(0, allow_infinity=True), st.floats(1e-3, 1e3))
@@ -208,6 +288,17 @@ def test_no_high_rate(rate: list[float] | None) -> None:
     assert signal.high_rate(make_run(train_loss=[1.0], lr=rate)) is None
 
 
+@given(st.lists(st.sampled_from([0.0, 0.2, 0.5, 0.5, 0.7, 1.0, 1.0]) | st.floats(0, 1), min_size=1), st.floats(0.1, 1))
+def test_the_high_stretch_is_the_naive_one(rates: list[float], share: float) -> None:
+    peak = max(rates)
+    span = signal.high_rate(make_run(lr=rates), share)
+    if peak < 1e-90:
+        return
+    first = next(i for i, rate in enumerate(rates) if rate >= share * peak)
+    low = next((i for i in range(first, len(rates)) if rates[i] < share * peak), len(rates))
+    assert span == (first, low - 1)
+
+
 def test_troughs() -> None:
     assert signal.rate_troughs(restarted_rate(steps=400, cycles=4, peak=1.0)) == [99, 199, 299]
     assert signal.rate_troughs(np.array([0.1, 0.5, 1.0, 0.5, 0.1])) == []
@@ -223,3 +314,30 @@ def test_troughs_are_lows_in_order(relative: list[float]) -> None:
     troughs = signal.rate_troughs(rate)
     assert troughs == sorted(set(troughs))
     assert all(rate[i] < 0.5 for i in troughs[:1])
+
+
+def naive_troughs(relative: list[float], rise: float) -> list[int]:
+    """Point by point."""
+    found: list[int] = []
+    low = high = next((i for i, value in enumerate(relative) if value >= 0.995), 0)
+    climbing = False
+    for i in range(low, len(relative)):
+        now = relative[i]
+        if climbing:
+            if now >= relative[high]:
+                high = i
+            elif relative[high] - now >= 0.1:
+                low, climbing = i, False
+        elif now <= relative[low]:
+            low = i
+        elif now >= rise * relative[low] and now - relative[low] >= 0.1:
+            found.append(low)
+            high, climbing = i, True
+    return found
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 0.1, 0.1, 0.3, 0.4, 0.995, 1.0]) | st.floats(0, 1), min_size=1), st.floats(1.1, 4)
+)
+def test_troughs_are_the_naive_ones(relative: list[float], rise: float) -> None:
+    assert signal.rate_troughs(np.array(relative), rise) == naive_troughs(relative, rise)

@@ -30,7 +30,8 @@ def test_nothing_is_left_out_of_the_wheel(built: tuple[Path, Path]) -> None:
         inside = set(archive.namelist())
     modules = {p.relative_to(ROOT).as_posix() for p in (ROOT / "lrdoctor").rglob("*.py")}
     rules = {f"lrdoctor/_rules/{p.name}" for p in (ROOT / "rules").glob("*.toml")}
-    assert modules | rules | {"lrdoctor/py.typed", "lrdoctor/reports/report.schema.json"} <= inside
+    data = {"lrdoctor/py.typed", "lrdoctor/reports/report.schema.json", "lrdoctor/detectors/rate_odds.json"}
+    assert modules | rules | data <= inside
     assert not [name for name in inside if name.startswith(("tests", "sample_logs", "benchmarks", "rules/"))]
     with tarfile.open(sdist) as tar:
         names = {name.partition("/")[2] for name in tar.getnames()}

@@ -22,6 +22,7 @@ from typing import ClassVar
 import numpy as np
 
 from lrdoctor.model import Finding, Role, Run, Series, Span
+from lrdoctor.ordering import median
 from lrdoctor.signal import at, between, bounded, finite_loss, finite_rate, fraction_of, level
 
 NEEDS: frozenset[Role] = frozenset()
@@ -80,7 +81,7 @@ def detect(run: Run, settings: Settings) -> Iterator[BatchSize]:
     if not span.first <= last < step <= span.last:
         return
     reach = settings.reach * (span.last - span.first)
-    before, after = (float(np.median(part)) for part in (sizes.values[:change], sizes.values[change:]))
+    before, after = (median(part) for part in (sizes.values[:change], sizes.values[change:]))
     if before <= 0 or after <= 0:
         return
     factor, rate_factor = after / before, _rate_factor(run, last, step, reach)
@@ -108,13 +109,14 @@ def detect(run: Run, settings: Settings) -> Iterator[BatchSize]:
 def _change(sizes: Series, settings: Settings) -> int | None:
     """The first index from which on the size is another than all that was before, over at least five points."""
     values = sizes.values
-    for i in range(5, len(values) - 4):
-        if values[i] == values[i - 1]:
-            continue
-        low, high = values[:i].min(), values[:i].max()
-        if values[i:].max() * settings.factor <= low or values[i:].min() >= settings.factor * high:
-            return i
-    return None
+    changes = (values[1:] != values[:-1]).nonzero()[0] + 1
+    changes = changes[(changes >= 5) & (changes < len(values) - 4)]
+    if not len(changes):
+        return None
+    low, high = np.minimum.accumulate(values)[changes - 1], np.maximum.accumulate(values)[changes - 1]
+    least, most = (f.accumulate(values[::-1])[::-1][changes] for f in (np.minimum, np.maximum))
+    lasting = changes[(most * settings.factor <= low) | (least >= settings.factor * high)]
+    return int(lasting[0]) if len(lasting) else None
 
 
 def _rate_factor(run: Run, last: int, step: int, reach: float) -> float | None:
@@ -127,9 +129,7 @@ def _rate_factor(run: Run, last: int, step: int, reach: float) -> float | None:
 
 def _answer(series: Series, span: Span, last: int, reach: float) -> tuple[float | None, float | None]:
     before, end = level(series, last - reach, last), level(series, at(span, 0.9), span.last)
-    levels = [
-        float(np.median(v)) for k in range(3) if len(v := between(series, last + 1 + k * reach, last + (k + 1) * reach))
-    ]
+    levels = [median(v) for k in range(3) if len(v := between(series, last + 1 + k * reach, last + (k + 1) * reach))]
     if before is None or end is None or not levels or before <= 0:
         return None, None
     learned = float(series.values[0]) - before

@@ -11,7 +11,6 @@ References: Zhang et al., AutoTrainer (2021); Wardat et al., DeepLocalize (2021)
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -19,7 +18,19 @@ from typing import ClassVar
 import numpy as np
 
 from lrdoctor.model import Finding, Role, Run, Series, Span
-from lrdoctor.signal import at, best_level, finite_loss, finite_rate, fraction_of, level, margin, robust_sigma
+from lrdoctor.signal import (
+    at,
+    best_level,
+    edge,
+    finite_loss,
+    finite_rate,
+    fraction_of,
+    level,
+    levels,
+    lowest,
+    margin,
+    robust_sigma,
+)
 
 NEEDS: frozenset[Role] = frozenset()
 
@@ -91,7 +102,7 @@ def detect(run: Run, settings: Settings) -> Iterator[Divergence]:
     rate = finite_rate(run)
     then = now = None
     if rate is not None:
-        then = float(rate.values[min(int(np.searchsorted(rate.steps, best_step)), len(rate) - 1)])
+        then = float(rate.values[min(int(rate.steps.searchsorted(best_step)), len(rate) - 1)])
         now = float(rate.values[-1])
     yield Divergence(
         series=series.tag,
@@ -111,18 +122,15 @@ def detect(run: Run, settings: Settings) -> Iterator[Divergence]:
 
 def _levels(series: Series, span: Span, settings: Settings) -> tuple[float, float | None, int]:
     """Best level, end level, and the last step of the best stretch."""
-    edges = np.linspace(span.first, span.last, settings.bins + 1)
-    levels = [level(series, a, b) for a, b in itertools.pairwise(edges)]
-    known = np.array([np.inf if v is None else v for v in levels])
-    best = int(np.argmin(known))
+    best = lowest(levels(series, span.first, span.last, settings.bins))
     # Far from zero the nearest float lies beyond the last step.
-    last = min(int(edges[best + 1]), span.last)
+    last = min(int(edge(span.first, span.last, settings.bins, best + 1)), span.last)
     return best_level(series, span, settings.bins), level(series, at(span, 0.9), span.last), last
 
 
 def _level_noise(series: Series, settings: Settings) -> float:
     """Standard deviation of the difference between the level of a stretch and that of the last tenth, by scatter."""
-    scatter = robust_sigma(np.diff(series.values)) / np.sqrt(2)
+    scatter = robust_sigma(series.values[1:] - series.values[:-1]) / np.sqrt(2)
     per_stretch, in_last_tenth = max(1.0, len(series) / settings.bins), max(1.0, len(series) / 10)
     return float(scatter * np.sqrt(1 / per_stretch + 1 / in_last_tenth))
 

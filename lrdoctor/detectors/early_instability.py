@@ -8,12 +8,13 @@ first point (a fixed set, hardly any noise); the training loss, as a running med
 first point; and the first validation loss against the first training loss, since the first validation often comes
 after the first updates and already shows the blow-up, provided that the two agree later.
 Blind spots: a log whose first point already averages over the burst shows only what follows it.
-References: Dahl et al., Deep Learning Tuning Playbook (2023), "instability at initialization or early in training";
+References: Godbole et al., Deep Learning Tuning Playbook (2023), "instability at initialization or early in training";
 Gilmer et al., A Loss Curvature Perspective on Training Instability in Deep Learning (2021).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -21,6 +22,7 @@ from typing import ClassVar
 import numpy as np
 
 from lrdoctor.model import Finding, Role, Run, Series, Span
+from lrdoctor.ordering import diff, median
 from lrdoctor.signal import (
     at,
     best_level,
@@ -100,7 +102,7 @@ def detect(run: Run, settings: Settings) -> Iterator[EarlyInstability]:
         return
     train, val = finite_loss(run, Role.TRAIN_LOSS), finite_loss(run, Role.VAL_LOSS)
     # By how much a single batch may be off: its loss is no measure of anything smaller than that.
-    chance = np.exp(settings.batch_sigmas * _scatter(train, span, settings))
+    chance = math.exp(settings.batch_sigmas * _scatter(train, span, settings))
     seen = [
         rise
         for rise in (
@@ -161,19 +163,20 @@ def _begins_early(series: Series, span: Span, settings: Settings) -> bool:
 def _rise(series: Series | None, span: Span, settings: Settings, least: float, width: int) -> _Rise | None:
     if series is None or not _begins_early(series, span, settings):
         return None
-    early = int(np.searchsorted(series.steps, at(span, settings.early), side="right"))
-    values = running_median(series.values, width)[:early]
+    early = int(series.steps.searchsorted(at(span, settings.early), side="right"))
+    # One point more than is looked at, since the ends are mirrored.
+    values = running_median(series.values[: early + 1], width)[:early]
     if len(values) < 2:
         return None
     base = float(series.values[0])
     # The scale of the curve: what there was to lose. For a loss that goes negative the level alone says little.
     scale = max(abs(base), base - best_level(series, span))
-    top = int(np.argmax(values))
+    top = int(values.argmax())
     excess = (float(values[top]) - base) / scale if scale > 0 else 0.0
     if excess < least:
         return None
-    first = int(np.flatnonzero(values - base >= least * scale)[0])
-    untrained = float(np.median(series.values[:width])) if first >= width else base
+    first = int((values - base >= least * scale).nonzero()[0][0])
+    untrained = median(series.values[:width]) if first >= width else base
     onset, peak = int(series.steps[first]), int(series.steps[top])
     return _Rise(series, untrained, onset, peak, float(values[top]), excess / least)
 
@@ -188,7 +191,7 @@ def _scatter(train: Series | None, span: Span, settings: Settings) -> float:
     early = between(train, span.first, at(span, settings.early))
     if len(early) < 3 or early.min() <= 0:
         return 0.0
-    return min(robust_sigma(np.diff(np.log(early))) / float(np.sqrt(2)), WILDEST)
+    return min(robust_sigma(diff(np.log(early))) / math.sqrt(2), WILDEST)
 
 
 def _mismatch(train: Series | None, val: Series | None, span: Span, settings: Settings, least: float) -> _Rise | None:

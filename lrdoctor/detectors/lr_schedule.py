@@ -19,10 +19,11 @@ from typing import ClassVar
 import numpy as np
 
 from lrdoctor import plugins
-from lrdoctor.identify import Identified, explained, identify
+from lrdoctor.identify import Identified, explained, identified
 from lrdoctor.model import Finding, Floats, Ints, Role, Run, Span
+from lrdoctor.ordering import diff
 from lrdoctor.schedules import reduce_on_plateau
-from lrdoctor.signal import finite_loss, finite_rate, fraction_of, rate_troughs, shares
+from lrdoctor.signal import finite_loss, finite_rate, fraction_of, shares, troughs_of
 
 NEEDS: frozenset[Role] = frozenset({Role.LR})
 STAIRS = ("constant", "step", "multi_step", "reduce_on_plateau")
@@ -93,13 +94,14 @@ def detect(run: Run, settings: Settings) -> Iterator[LrSchedule]:
         yield _zero(rate.tag, span)
         return
     u = values / peak
-    found = identify(steps, values)
+    found = identified(rate)
     law = "piecewise" if found is None else found.plan.schedule
-    top = int(np.argmax(u >= settings.at_peak))
+    top = int((u >= settings.at_peak).argmax())
     warm = _warm(found, steps, int(steps[top]) if top and u[0] < 0.9 else int(steps[0]), span)
-    below = np.flatnonzero(u >= 0.1)[-1] + 1
+    below = (u >= 0.1).nonzero()[0][-1] + 1
     residual = float(np.ptp(u)) / 2 if found is None else found.residual
-    adaptive = _by_metric(run, steps, u, warm) if found is None or law in STAIRS else None
+    # A constant rate was not cut by anything.
+    adaptive = _by_metric(run, steps, u, warm) if found is None or law in STAIRS[1:] else None
     if adaptive is not None:
         law = "reduce_on_plateau"
         late = steps >= warm
@@ -112,12 +114,12 @@ def detect(run: Run, settings: Settings) -> Iterator[LrSchedule]:
         peak_lr=peak,
         final_lr=float(values[-1]),
         final_ratio=float(u[-1]),
-        mean_ratio=float(np.trapezoid(u, shares(steps))),
+        mean_ratio=_mean(u, shares(steps)),
         warmup_steps=warm - span.first,
         warmup_fraction=fraction_of(span, float(warm)),
         warmup_shape=found.plan.warmup.shape if found is not None and found.plan.warmup.steps else None,
         still_rising=bool(u[0] < 0.5 and fraction_of(span, float(steps[top])) > 0.95),
-        rises=0 if law in STAIRS else len(rate_troughs(u, settings.rise)),
+        rises=0 if law in STAIRS else len(troughs_of(rate, settings.rise)),
         tenth_fraction=fraction_of(span, float(steps[below])) if below < len(u) else None,
         residual=residual,
         period_steps=_period(found),
@@ -142,13 +144,18 @@ def _by_metric(run: Run, steps: Ints, u: Floats, warm: int) -> reduce_on_plateau
         return None
     waited, since = [], 0
     for cut in seen.milestones:
-        upto = int(np.searchsorted(val.steps, warm + cut, side="right"))
+        upto = int(val.steps.searchsorted(warm + cut, side="right"))
         if upto == 0:
             return None
-        last_best = int(np.argmin(val.values[:upto])) + 1
+        last_best = int(val.values[:upto].argmin()) + 1
         waited.append(upto - max(last_best, since))
         since = upto
     return seen if min(waited) >= LEAST_PATIENCE and max(waited) - min(waited) <= 1 else None
+
+
+def _mean(u: Floats, t: Floats) -> float:
+    """As `np.trapezoid`, in a third of its time."""
+    return float((diff(t) * (u[1:] + u[:-1]) / 2.0).sum())
 
 
 def _warm(found: Identified | None, steps: Ints, seen: int, span: Span) -> int:
@@ -195,7 +202,7 @@ def _planned(found: Identified | None, span: Span) -> int | None:
 
 def _floor(found: Identified, u: Floats, steps: Ints) -> float:
     """The lowest of what was logged after the peak and of what was still to come."""
-    lowest = float(u[int(np.argmax(u)) :].min())
+    lowest = float(u[int(u.argmax()) :].min())
     if found.plan.peak_lr <= 0 or _length(found) is None:
         return lowest
     end = np.array([found.first_step + found.plan.total_steps], dtype=np.int64)

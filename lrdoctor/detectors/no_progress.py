@@ -21,6 +21,7 @@ from typing import ClassVar
 import numpy as np
 
 from lrdoctor.model import Finding, Floats, Role, Run, Series, Span
+from lrdoctor.ordering import median
 from lrdoctor.signal import (
     at,
     between,
@@ -134,8 +135,8 @@ def _view(series: Series, span: Span, settings: Settings) -> _View | None:
 def _swing(series: Series, span: Span) -> float:
     # Stretches average the batches out, which would otherwise pass for the optimizer's own restlessness.
     levels = bin_medians(series, at(span, 0.05), at(span, 0.6), 25)
-    middle = float(np.median(np.abs(levels))) if len(levels) else 0.0
-    return robust_sigma(np.diff(levels)) / float(np.sqrt(2)) / middle if middle > 0 else 0.0
+    middle = median(np.abs(levels)) if len(levels) else 0.0
+    return robust_sigma(levels[1:] - levels[:-1]) / math.sqrt(2) / middle if middle > 0 else 0.0
 
 
 def _classes(loss: float, gap: float) -> int | None:

@@ -1,24 +1,29 @@
-"""The loss is thrown about instead of falling while the rate is high.
+"""The loss is thrown about while the rate is high: instead of falling, or on its way down.
 
 What it measures: in the stretch where the rate is at its highest, how far the loss swings relative to its level, how
 often it turns, how long a way it went for the distance that it gained, and whether it gained any.
 How: the validation loss, where there is enough of it, moves only because the weights move, so its swings are the
 optimizer's own; the training loss also carries the difference between batches and counts with stretches averaged.
+Where the loss gains ground clearly, a swing is what a stretch departs from its neighbours by: a curve that bends on its
+way down does not swing. What batches alone would scatter the training loss by is taken off there.
 Blind spots: without a learning rate the stretch is the second half of the run, whatever the rate did there. Swings
-with a downward trend are the normal state at the edge of stability and no fault; the trend is a field.
-References: Cohen et al., Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability (2021); Dahl
+with a downward trend are the normal state at the edge of stability and no fault; `gains` tells them apart. On the way
+down, swings that last for several stretches are taken for the way.
+References: Cohen et al., Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability (2021); Godbole
 et al., Deep Learning Tuning Playbook (2023).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from lrdoctor.model import Finding, Role, Run, Series, Span
+from lrdoctor.model import Finding, Floats, Role, Run, Series, Span
+from lrdoctor.ordering import diff, median
 from lrdoctor.signal import (
     at,
     between,
@@ -27,6 +32,7 @@ from lrdoctor.signal import (
     finite_rate,
     fraction_of,
     high_rate,
+    level,
     margin,
     robust_sigma,
     trend,
@@ -53,15 +59,17 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Oscillation(Finding):
-    """The loss swings without gaining ground."""
+    """The loss swings, without gaining ground or while it gains."""
 
     kind: ClassVar[str] = "oscillation"
+    gains: bool
+    """The trend is downward by more than chance: no fault, and the swings need nothing done."""
     swing: float
     """Standard deviation around the trend, relative to the level."""
     turns: float
     """Share of inner points at which the curve turns; 2/3 for pure noise."""
-    wander: float
-    """Path over distance."""
+    wander: float | None
+    """Path over distance; None where ground was gained, since a path is no fault there."""
     trend: float
     """Kendall's tau: near 0 where nothing was gained."""
     train_trend: float | None
@@ -76,7 +84,7 @@ FINDING = Oscillation
 
 
 def detect(run: Run, settings: Settings) -> Iterator[Oscillation]:
-    """At most one finding, where swings stand out and the trend could be chance."""
+    """At most one finding, where swings stand out."""
     span = run.span
     if span is None or span.last == span.first:
         return
@@ -94,20 +102,24 @@ def detect(run: Run, settings: Settings) -> Iterator[Oscillation]:
     tau, path = trend(values), wander(values)
     if tau is None or path is None or len(values) < settings.points:
         return
-    middle = float(np.median(values))
-    steps = np.arange(len(values))
-    around = values - np.polyval(np.polyfit(steps, values, 1), steps)
-    swing = robust_sigma(around) / abs(middle) if middle else 0.0
     # Three standard deviations of chance: a gain clearer than that justifies swings.
-    if swing < settings.least_swing or tau < -3 * trend_noise(len(values)):
+    gains = tau < -3 * trend_noise(len(values))
+    middle = abs(median(values))
+    if gains:
+        sigma = _beside(values, 0.0 if series is val else _scatter(series, first, last, len(values)))
+    else:
+        sigma = robust_sigma(_around(values))
+    swing = sigma / middle if middle else 0.0
+    if swing < settings.least_swing:
         return
     yield Oscillation(
         series=series.tag,
         span=Span(int(first), int(last)),
         confidence=margin(swing, settings.least_swing),
+        gains=gains,
         swing=swing,
-        turns=float((np.diff(np.sign(np.diff(values))) != 0).mean()) if len(values) > 2 else 0.0,
-        wander=path,
+        turns=float((diff(np.sign(diff(values))) != 0).mean()) if len(values) > 2 else 0.0,
+        wander=None if gains else path,
         trend=tau,
         train_trend=None if train is None else trend(bin_medians(train, first, last, settings.bins)),
         train_end_ratio=_end_ratio(train, span),
@@ -115,11 +127,31 @@ def detect(run: Run, settings: Settings) -> Iterator[Oscillation]:
     )
 
 
+def _around(values: Floats) -> Floats:
+    """The values without the straight line that comes closest to them."""
+    time = np.arange(len(values)) - (len(values) - 1) / 2
+    rest = values - values.mean()
+    return np.asarray(rest - time * (float(time @ rest) / float(time @ time)), dtype=np.float64)
+
+
+def _beside(values: Floats, scatter: float) -> float:
+    """Standard deviation of the values against the middle of their neighbours, beyond a scatter of theirs."""
+    # The difference has three halves of the variance of one value.
+    return math.sqrt(max(0.0, robust_sigma(values[1:-1] - (values[:-2] + values[2:]) / 2) ** 2 / 1.5 - scatter**2))
+
+
+def _scatter(series: Series, first: float, last: float, stretches: int) -> float:
+    """Standard deviation that the median of a stretch has from the scatter of batches alone."""
+    batches = between(series, first, last)
+    # A median scatters 1.25 times as much as a mean; a difference 1.41 times as much as a value.
+    return 1.25 * robust_sigma(diff(batches)) / math.sqrt(2 * max(1.0, len(batches) / stretches))
+
+
 def _end_ratio(train: Series | None, span: Span) -> float | None:
     if train is None or train.values[0] <= 0:
         return None
-    end = between(train, at(span, 0.9), span.last)
-    return float(np.median(end) / train.values[0]) if len(end) else None
+    end = level(train, at(span, 0.9), span.last)
+    return None if end is None else end / float(train.values[0])
 
 
 def _stays_high(run: Run, first: float) -> bool | None:

@@ -9,15 +9,12 @@ References: Prechelt, Early Stopping — But When? (1998); Amazon SageMaker Debu
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from lrdoctor.model import Finding, Role, Run, Span
-from lrdoctor.signal import at, finite_loss, fraction_of, level, margin
+from lrdoctor.signal import at, edge, finite_loss, fraction_of, level, levels, lowest, margin
 
 NEEDS: frozenset[Role] = frozenset({Role.TRAIN_LOSS, Role.VAL_LOSS})
 
@@ -54,25 +51,25 @@ def detect(run: Run, settings: Settings) -> Iterator[Overfitting]:
     train, val = finite_loss(run, Role.TRAIN_LOSS), finite_loss(run, Role.VAL_LOSS)
     if span is None or train is None or val is None or min(len(train), len(val)) < settings.points:
         return
-    edges = np.linspace(span.first, span.last, settings.bins + 1)
-    stretches = list(itertools.pairwise(edges))
-    levels = [(v, i) for i, (a, b) in enumerate(stretches) if (v := level(val, a, b)) is not None]
-    best, where = min(levels)
+    known = levels(val, span.first, span.last, settings.bins)
+    where = lowest(known)
+    begin, until = (edge(span.first, span.last, settings.bins, where + side) for side in (0, 1))
+    best = float(known[where])
     end = level(val, at(span, 0.9), span.last)
-    then, now = level(train, *stretches[where]), level(train, at(span, 0.9), span.last)
+    then, now = level(train, begin, until), level(train, at(span, 0.9), span.last)
     if end is None or then is None or now is None or best <= 0 or then <= 0:
         return
-    if stretches[where][1] > at(span, 0.9):
+    if until > at(span, 0.9):
         return  # The best level is part of the end.
     rise = end / best - 1
     if rise < settings.least_rise or now >= 0.97 * then:
         return
     yield Overfitting(
         series=val.tag,
-        span=Span(int(stretches[where][1]), span.last),
+        span=Span(int(until), span.last),
         confidence=margin(rise, settings.least_rise),
-        best_step=int(stretches[where][1]),
-        best_fraction=fraction_of(span, stretches[where][1]),
+        best_step=int(until),
+        best_fraction=fraction_of(span, until),
         rise=rise,
         train_fall=now / then,
     )

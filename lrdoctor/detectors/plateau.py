@@ -6,7 +6,7 @@ How: Kendall's tau over equal stretches of steps, from a start that is moved bac
 trend. Without a trend means that a coin could have produced the order: tau above minus two standard deviations.
 Blind spots: a plateau in the middle that is left again is not reported. Converged and stuck look alike; the rate,
 which is a field, tells rules which it may be.
-References: Kendall (1938); Dahl et al., Deep Learning Tuning Playbook (2023), on step-to-step variance late in
+References: Kendall (1938); Godbole et al., Deep Learning Tuning Playbook (2023), on step-to-step variance late in
 training.
 """
 
@@ -19,6 +19,7 @@ from typing import ClassVar
 import numpy as np
 
 from lrdoctor.model import Finding, Floats, Role, Run, Series, Span
+from lrdoctor.ordering import median
 from lrdoctor.signal import (
     at,
     between,
@@ -29,6 +30,7 @@ from lrdoctor.signal import (
     level,
     margin,
     robust_sigma,
+    stretch_medians,
     trend,
     trend_noise,
     wander,
@@ -76,6 +78,9 @@ class Plateau(Finding):
 
 FINDING = Plateau
 
+ONSETS = tuple(round(0.05 * part, 2) for part in range(10, 0, -1))
+"""Fractions of the run from which on a plateau may be seen, the latest first."""
+
 
 def detect(run: Run, settings: Settings) -> Iterator[Plateau]:
     """At most one finding, of at least the second half of the run; every loss that is logged must be flat."""
@@ -118,14 +123,13 @@ def detect(run: Run, settings: Settings) -> Iterator[Plateau]:
 
 def _onset(series: Series, span: Span, settings: Settings) -> float | None:
     """The earliest fraction of the run from which the series has no downward trend, at the latest one half; or None."""
-    if not _flat(bin_medians(series, at(span, 0.5), span.last, settings.bins // 2), settings):
-        return None
-    onset = 0.5
-    for fraction in np.arange(0.45, 0.0, -0.05):
-        bins = round((1 - fraction) * settings.bins)
-        if not _flat(bin_medians(series, at(span, float(fraction)), span.last, bins), settings):
+    stretches = stretch_medians(series, span.first, span.last, settings.bins)
+    onset = None
+    for fraction in ONSETS:
+        later = stretches[round(fraction * settings.bins) :]
+        if not _flat(later[np.isfinite(later)], settings):
             break
-        onset = float(fraction)
+        onset = fraction
     return onset
 
 
@@ -141,5 +145,5 @@ def _rate(run: Run, first: float, last: float) -> tuple[float | None, bool | Non
     values = between(rate, first, last)
     if not len(values):
         return None, None
-    middle = float(np.median(values))
+    middle = median(values)
     return middle / float(rate.values.max()), bool(np.abs(values - middle).max() <= 0.1 * abs(middle))

@@ -6,7 +6,7 @@ How: the mean rate over the peak is the share of the distance that the run was g
 those of a training that is no longer driven: a frozen loss gains little after the fall, a creeping one keeps falling
 steadily.
 Blind spots: a run that had converged before the fall is frozen too; a second run with a slower decay tells.
-References: Dahl et al., Deep Learning Tuning Playbook (2023), on steps spent at too small a learning rate.
+References: Godbole et al., Deep Learning Tuning Playbook (2023), on steps spent at too small a learning rate.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def detect(run: Run, settings: Settings) -> Iterator[PrematureDecay]:
     if series is None or len(rate) < 3 or rate.values.max() <= 0:
         return
     u = rate.values / rate.values.max()
-    below = int(np.flatnonzero(u >= settings.share)[-1]) + 1
+    below = int((u >= settings.share).nonzero()[0][-1]) + 1
     if below >= len(u):
         return
     fell = float(rate.steps[below])

@@ -4,7 +4,7 @@ What it measures: the loss before training and at the end, how much of the first
 and which other quantities were logged.
 How: the untrained level is the first finite point; the end level is the median over the last tenth of the run.
 Blind spots: a log that begins late knows no untrained level, so a small drop is no fault by itself.
-References: Dahl et al., Deep Learning Tuning Playbook (2023), on plotting the training curve first.
+References: Godbole et al., Deep Learning Tuning Playbook (2023), on plotting the training curve first.
 """
 
 from __future__ import annotations

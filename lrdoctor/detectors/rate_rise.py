@@ -17,7 +17,8 @@ from typing import ClassVar
 import numpy as np
 
 from lrdoctor.model import Finding, Role, Run, Series, Span
-from lrdoctor.signal import between, finite_loss, finite_rate, level, margin, rate_troughs
+from lrdoctor.ordering import median
+from lrdoctor.signal import between, finite_loss, finite_rate, level, margin, robust_sigma, troughs_of
 
 NEEDS: frozenset[Role] = frozenset({Role.LR})
 
@@ -49,6 +50,8 @@ class RateRise(Finding):
     """The same rise as a share of all that had been learned by then."""
     gain: float | None
     """Loss in the last low of the rate over that in the first: below 1 where cycling paid. None with one low."""
+    gain_sigmas: float | None
+    """How many standard deviations of a level's scatter the last low lies above the first; None with one low."""
     ends_high: bool
     """The run ended at more than half of the peak rate."""
     end_ratio: float
@@ -68,7 +71,7 @@ def detect(run: Run, settings: Settings) -> Iterator[RateRise]:
     if series is None or len(rate) < 5 or rate.values.max() <= 0:
         return
     u = rate.values / rate.values.max()
-    troughs = [i for i in rate_troughs(u, settings.rise) if u[i] <= settings.low]
+    troughs = [i for i in troughs_of(rate, settings.rise) if u[i] <= settings.low]
     if not troughs:
         return
     reach = settings.reach * (span.last - span.first)
@@ -95,13 +98,21 @@ def detect(run: Run, settings: Settings) -> Iterator[RateRise]:
         jump=jump,
         thrown_back=max(0.0, thrown),
         gain=levels[-1] / levels[0] if len(levels) > 1 else None,
+        gain_sigmas=_sigmas(series, levels, reach) if len(levels) > 1 else None,
         ends_high=ends_high,
         end_ratio=end / min(b for b, _ in pairs),
     )
 
 
+def _sigmas(series: Series, levels: list[float], reach: float) -> float:
+    """The last level above the first, by the scatter that the points of a level leave in it; at most a million."""
+    points = max(1.0, len(series) * reach / max(1.0, float(series.steps[-1]) - float(series.steps[0])))
+    scatter = robust_sigma(np.diff(series.values)) / np.sqrt(points)
+    return float(np.clip((levels[-1] - levels[0]) / scatter, -1e6, 1e6)) if scatter > 0 else 1e6
+
+
 def _highest(series: Series, first: int, last: int, reach: float) -> float | None:
     """The highest level, over `reach` steps, between two lows of the rate."""
     edges = np.arange(first, last, max(1.0, reach))
-    levels = [float(np.median(v)) for a in edges if len(v := between(series, a, min(last, a + reach)))]
+    levels = [median(v) for a in edges if len(v := between(series, a, min(last, a + reach)))]
     return max(levels, default=None)

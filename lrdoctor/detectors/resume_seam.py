@@ -17,10 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from lrdoctor.identify import identify
+from lrdoctor.identify import identified
 from lrdoctor.model import Finding, Floats, Role, Run, Series, Span
+from lrdoctor.ordering import diff, median
 from lrdoctor.signal import between, finite_loss, finite_rate, level, margin
 
 NEEDS: frozenset[Role] = frozenset({Role.LR})
@@ -96,11 +95,11 @@ def detect(run: Run, settings: Settings) -> Iterator[ResumeSeam]:
 
 def _seam(rate: Series, settings: Settings) -> tuple[int | None, bool]:
     """Index of the first point behind the seam, if there is one, and whether the law began anew there."""
-    found = identify(rate.steps, rate.values)
+    found = identified(rate)
     if found is not None:
         if not found.seams:
             return None, False
-        seam = int(np.searchsorted(rate.steps, found.seams[0]))
+        seam = int(rate.steps.searchsorted(found.seams[0]))
         clock = found.seams[0] - found.first_step - found.lags[0]
         # The law began anew somewhere between the last point before the seam and the first behind it.
         return seam, 0 <= clock <= int(rate.steps[seam]) - int(rate.steps[seam - 1])
@@ -112,16 +111,14 @@ def _seam(rate: Series, settings: Settings) -> tuple[int | None, bool]:
 
 def _jumps(u: Floats, settings: Settings) -> list[int]:
     """First indices behind the jumps up that come after the first peak."""
-    top = int(np.argmax(u >= 0.995))
-    up = np.flatnonzero((u[1:] >= settings.jump * u[:-1]) & (np.diff(u) >= settings.gained)) + 1
+    top = int((u >= 0.995).argmax())
+    up = ((u[1:] >= settings.jump * u[:-1]) & (diff(u) >= settings.gained)).nonzero()[0] + 1
     return [int(i) for i in up if i > top + 2 and i - 1 not in up]
 
 
 def _thrown_back(series: Series, seam: int, reach: float) -> float | None:
     before = level(series, seam - reach, seam)
-    levels = [
-        float(np.median(v)) for k in range(3) if len(v := between(series, seam + 1 + k * reach, seam + (k + 1) * reach))
-    ]
+    levels = [median(v) for k in range(3) if len(v := between(series, seam + 1 + k * reach, seam + (k + 1) * reach))]
     if before is None or not levels:
         return None
     learned = float(series.values[0]) - before

@@ -21,8 +21,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from lrdoctor.identify import Identified, identify
+from lrdoctor.identify import Identified, identified, identify
 from lrdoctor.model import Finding, Role, Run, Series, Span
+from lrdoctor.ordering import diff, median
 from lrdoctor.signal import at, between, bin_medians, finite_loss, finite_rate, fraction_of, level, trend
 
 NEEDS: frozenset[Role] = frozenset({Role.LR})
@@ -125,11 +126,11 @@ def _identified(rate: Series) -> tuple[Identified | None, float]:
     A rate that stands still over several points is read once for each call, on a clock of calls: a law that hardly
     moved fits its own staircase within rounding, and so do others.
     """
-    moved = np.flatnonzero(np.diff(rate.values)) + 1
-    gaps = np.diff(moved)
+    moved = diff(rate.values).nonzero()[0] + 1
+    gaps = diff(moved)
     # Regular, and clearly longer than the interval of the log: two points of one rate come of rounding too.
-    if len(moved) < 8 or np.median(gaps) < 3 or np.quantile(np.abs(gaps - np.median(gaps)), 0.9) > 1:
-        return identify(rate.steps, rate.values), 1.0
+    if len(moved) < 8 or median(gaps) < 3 or np.quantile(np.abs(gaps - median(gaps)), 0.9) > 1:
+        return identified(rate), 1.0
     jumps = np.insert(moved, 0, 0)
     first, last = float(rate.steps[moved[0]]), float(rate.steps[moved[-1]])
     return identify(np.arange(len(jumps)), rate.values[jumps]), max(1.0, (last - first) / (len(moved) - 1))

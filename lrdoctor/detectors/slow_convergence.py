@@ -10,7 +10,7 @@ of the run, though. Only a curve that is smooth and late as well belongs to step
 Blind spots: a rate too low by less than ten, and tasks whose loss falls fast at first at any rate. Fewer than twenty
 evaluations are smooth for want of looking closer; without a logged rate an annealed tail is as smooth.
 References: Cohen et al. (2021) for the jitter at the edge of stability; Smith, A Disciplined Approach to Neural
-Network Hyper-Parameters (2018), for under-fitting at rates too low; Dahl et al., Tuning Playbook (2023), on still
+Network Hyper-Parameters (2018), for under-fitting at rates too low; Godbole et al., Tuning Playbook (2023), on still
 improving at the end.
 """
 
@@ -23,6 +23,7 @@ from typing import ClassVar
 import numpy as np
 
 from lrdoctor.model import Finding, Floats, Role, Run, Series, Span
+from lrdoctor.ordering import diff
 from lrdoctor.signal import (
     at,
     between,
@@ -140,7 +141,7 @@ def _jitter(val: Series, values: Floats) -> float | None:
     """Scatter of the values around a smooth course, over the drop of the whole series."""
     drop = float(val.values[0] - val.values.min())
     # Second differences of independent noise have six times its variance, and a smooth course has next to none.
-    return robust_sigma(np.diff(values, 2)) / float(np.sqrt(6)) / drop if drop > 0 else None
+    return robust_sigma(diff(diff(values))) / float(np.sqrt(6)) / drop if drop > 0 else None
 
 
 def _arrival(run: Run, val: Series, span: Span, settings: Settings) -> float | None:
@@ -148,5 +149,5 @@ def _arrival(run: Run, val: Series, span: Span, settings: Settings) -> float | N
     first, best = float(val.values[0]), float(val.values.min())
     if at_peak is None or float(val.steps[0]) > max(1.0, settings.begins_by * span.last):
         return None
-    arrived = int(np.argmax(val.values <= first - settings.arrived * (first - best)))
+    arrived = int((val.values <= first - settings.arrived * (first - best)).argmax())
     return max(0.0, fraction_of(span, float(val.steps[arrived])) - fraction_of(span, at_peak.first))

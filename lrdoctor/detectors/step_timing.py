@@ -18,6 +18,7 @@ from typing import ClassVar
 import numpy as np
 
 from lrdoctor.model import Finding, Floats, Ints, Role, Run, Series, Span
+from lrdoctor.ordering import diff
 from lrdoctor.signal import at, between, bin_medians, finite_loss, finite_rate, fraction_of, level, trend, trend_noise
 
 NEEDS: frozenset[Role] = frozenset({Role.LR})
@@ -72,7 +73,7 @@ def detect(run: Run, settings: Settings) -> Iterator[StepTiming]:
         return
     u = rate.values / rate.values.max()
     cuts = _cuts(u, settings)
-    top = int(np.argmax(u >= 0.995))
+    top = int((u >= 0.995).argmax())
     if not len(cuts) or cuts[0] <= top:
         return
     begin, cut = int(rate.steps[top]), int(rate.steps[cuts[0]])
@@ -110,11 +111,11 @@ def detect(run: Run, settings: Settings) -> Iterator[StepTiming]:
 
 def _cuts(u: Floats, settings: Settings) -> Ints:
     """The first index behind each cut; none where the rate moves otherwise than by cuts after its peak."""
-    top = int(np.argmax(u >= 0.995))
-    down = np.flatnonzero(u[1:] <= settings.cut * u[:-1]) + 1
+    top = int((u >= 0.995).argmax())
+    down = (u[1:] <= settings.cut * u[:-1]).nonzero()[0] + 1
     # A window that averages over the cut leaves one point in between, so neighbouring cuts are one.
-    cuts = down[np.insert(np.diff(down) > 1, 0, True)] if len(down) else down
-    moves = np.flatnonzero(np.abs(np.diff(u[top:])) > settings.still * u[top:-1]) + 1 + top
+    cuts = down[np.insert(diff(down) > 1, 0, True)] if len(down) else down
+    moves = (np.abs(diff(u[top:])) > settings.still * u[top:-1]).nonzero()[0] + 1 + top
     near = {int(c) + shift for c in cuts for shift in (-1, 0, 1)}
     return cuts[:0] if any(int(m) not in near for m in moves) or len(cuts) > len(u) // 5 else cuts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from functools import cache
 from typing import get_type_hints
@@ -22,10 +22,15 @@ SANE: Mapping[str, Bound] = {
 """What a fix's parameter must satisfy, by its name, whether the rule gives it or the run."""
 ANY = Bound(known=True)
 
+Seen = dict[str, list[tuple[Finding, Mapping[str, Evidence]]]]
+"""The findings of a run by their kind, each with its readings."""
+
 
 def advise(rules: Iterable[Rule], findings: Iterable[Finding]) -> tuple[Advice, ...]:
     """What the rules say of a run with these findings, worst first; then surest first, then by rule id."""
-    seen = tuple(findings)
+    seen: Seen = {}
+    for finding in findings:
+        seen.setdefault(finding.kind, []).append((finding, readings(finding)))
     said = [(rule, advice) for rule in rules if (advice := _speak(rule, seen)) is not None]
     fault = any(rule.severity is not Severity.INFO for rule, _ in said)
     withheld = any(rule.verdict for rule, _ in said)
@@ -33,9 +38,13 @@ def advise(rules: Iterable[Rule], findings: Iterable[Finding]) -> tuple[Advice, 
     return tuple(sorted(kept, key=lambda a: (-a.rule.severity.rank, -a.confidence, a.rule.id)))
 
 
-def _speak(rule: Rule, findings: Sequence[Finding]) -> Advice | None:
-    matches = [[f for f in findings if holds(clause, f)] for clause in rule.when]
-    if not all(matches) or any(holds(clause, f) for clause in rule.unless for f in findings):
+def _speak(rule: Rule, seen: Seen) -> Advice | None:
+    matches = []
+    for clause in rule.when:
+        matches.append(_within(clause, seen))
+        if not matches[-1]:
+            return None
+    if any(_within(clause, seen) for clause in rule.unless):
         return None
     subject = min(matches[0], key=lambda f: (-_confidence(f), f.span, f.series))
     others = [found[0] for found in matches[1:]]
@@ -48,16 +57,30 @@ def _speak(rule: Rule, findings: Sequence[Finding]) -> Advice | None:
         message=fill(rule.message.strip(), named),
         because=because,
         fixes=tuple(fix for spec in rule.fix if (fix := _fix(spec, known)) is not None),
-        confidence=min(_confidence(f) for f in because),
+        confidence=_sure(rule, because),
     )
 
 
-def holds(clause: Clause, finding: Finding) -> bool:
-    """Whether this finding alone satisfies the clause."""
-    if finding.kind != clause.finding:
-        return False
-    known = readings(finding)
-    return all(bound.holds(known.get(name)) for name, bound in clause.where.items())
+def _sure(rule: Rule, because: tuple[Finding, ...]) -> float:
+    """How often the rule was right where that was counted; else what the measurements say, with a cap."""
+    if rule.record is not None:
+        return rule.record.confidence
+    measured = min(_confidence(f) for f in because)
+    return measured if because[0].calibrated else min(measured, UNCOUNTED)
+
+
+UNCOUNTED = 0.9
+"""No rule is surer than this before its record says so: a margin over the noise is no share of right answers."""
+
+
+def _within(clause: Clause, seen: Seen) -> list[Finding]:
+    """The findings that satisfy the clause, each by itself."""
+    bounds = clause.where.items()
+    return [
+        finding
+        for finding, known in seen.get(clause.finding, ())
+        if all(bound.holds(known.get(name)) for name, bound in bounds)
+    ]
 
 
 def _confidence(finding: Finding) -> float:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
+from operator import attrgetter
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -21,8 +22,17 @@ COMMON = {
     "last_step": frozenset[type]({int}),
     "confidence": frozenset[type]({float}),
 }
+
+
+def _evidence_getter(kind: type[Finding]) -> tuple[tuple[str, ...], Callable[[Finding], tuple[Evidence, ...]]]:
+    # Two more at least, so that the getter returns a tuple.
+    names = (*kind.evidence_names(), "series", "confidence")
+    return names, attrgetter(*names)
+
+
 # Annotated, since mypy takes no dataclass for hashable.
 _hints: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
+_getter: Callable[[Any], tuple[tuple[str, ...], Callable[[Finding], tuple[Evidence, ...]]]] = cache(_evidence_getter)
 
 
 def measured(value: Evidence) -> bool:
@@ -34,12 +44,10 @@ def measured(value: Evidence) -> bool:
 
 def readings(finding: Finding) -> dict[str, Evidence]:
     """Everything that a rule may name in this finding."""
-    return finding.evidence | {
-        "series": finding.series,
-        "first_step": finding.span.first,
-        "last_step": finding.span.last,
-        "confidence": finding.confidence,
-    }
+    names, values = _getter(type(finding))
+    found: dict[str, Evidence] = dict(zip(names, values(finding), strict=True))
+    found["first_step"], found["last_step"] = finding.span
+    return found
 
 
 def types(kind: type[Finding]) -> dict[str, frozenset[type]]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from lrdoctor.engine.reading import measured
 from lrdoctor.model import Evidence, Fix, RuleInfo, Severity
@@ -20,7 +19,7 @@ Sample = Mapping[str, Value]
 ACTIONS: Mapping[str, type[Fix]] = {fix.action: fix for fix in get_args(Fix)}
 """Every fix that a rule may propose, by its action."""
 
-ORDER = {"lt": ("<", operator.lt), "le": ("<=", operator.le), "gt": (">", operator.gt), "ge": (">=", operator.ge)}
+ORDER = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,17 +36,28 @@ class Bound:
 
     def holds(self, value: Evidence) -> bool:
         """Whether the value is known to lie within, or is unknown where the bound asks for just that."""
-        if self.known is False or not measured(value):
+        if not measured(value) or self.known is False:
             return self.known is False and not measured(value)
         if self.eq is not None and not _same(value, self.eq):
             return False
         if self.one_of and not any(_same(value, other) for other in self.one_of):
             return False
-        return all(_is_number(value) and test(value, limit) for _, test, limit in self._limits())
+        if self.lt is self.le is self.gt is self.ge is None:
+            return True
+        # Written out, since a run is held against some hundreds of bounds.
+        return (
+            value is not None
+            and not isinstance(value, str | bool)
+            and (self.lt is None or value < self.lt)
+            and (self.le is None or value <= self.le)
+            and (self.gt is None or value > self.gt)
+            and (self.ge is None or value >= self.ge)
+        )
 
     def lines(self) -> tuple[str, ...]:
         """Each condition as a few words that follow the name: `>= 3`, `is one of a, b`."""
-        said = [f"{symbol} {show(limit)}" for symbol, _, limit in self._limits()]
+        limits = ((symbol, getattr(self, key)) for key, symbol in ORDER.items())
+        said = [f"{symbol} {show(limit)}" for symbol, limit in limits if limit is not None]
         if self.eq is not None:
             said.append(f"= {show(self.eq)}")
         if self.one_of:
@@ -55,14 +65,6 @@ class Bound:
         if self.known is not None:
             said.append("is known" if self.known else "is not known")
         return tuple(said)
-
-    def _limits(self) -> list[tuple[str, Callable[[Any, Any], bool], float]]:
-        given = ((symbol, test, getattr(self, key)) for key, (symbol, test) in ORDER.items())
-        return [(symbol, test, limit) for symbol, test, limit in given if limit is not None]
-
-
-def _is_number(value: Evidence) -> bool:
-    return not isinstance(value, str | bool)
 
 
 def _same(value: Evidence, other: Value) -> bool:
@@ -95,6 +97,21 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """How often the rule was right about trainings whose truth was measured (`benchmarks/clinic`, training tasks)."""
+
+    faulty: int
+    """Runs it spoke of that re-training showed to be faulty."""
+    sound: int
+    """Runs it spoke of that were as good as the best known; those in between are in neither."""
+
+    @property
+    def confidence(self) -> float:
+        """The share that was faulty, drawn towards a half where there are few (Laplace's rule of succession, 1814)."""
+        return (self.faulty + 1) / (self.faulty + self.sound + 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One judgement, the argument for it, and the examples that prove it."""
 
@@ -112,6 +129,8 @@ class Rule:
     caveats: str = ""
     references: tuple[str, ...]
     example: tuple[Example, ...]
+    record: Record | None = None
+    """Counted by `python -m benchmarks.clinic record`; None for a rule that spoke of none of those trainings."""
     alone: bool = False
     """Speaks only where no warning and no error does; and says "all is well" only where no rule withholds judgement.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import get_type_hints
+from collections.abc import Callable
+from functools import cache
+from typing import Any, get_type_hints
 
 from lrdoctor import plugins
 from lrdoctor.model import Code, Prescription, Role, Run
@@ -11,6 +13,7 @@ from lrdoctor.schedules._plan import Plan, Warmup
 
 USUAL = "pytorch"
 """What an unknown log is taken to come from: most do."""
+_hints: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
 _CLIPPING = {
     "pytorch": "torch.nn.utils.clip_grad_norm_(model.parameters(), {norm!r}) before optimizer.step()",
     "lightning": "Trainer(gradient_clip_val={norm!r})",
@@ -44,7 +47,7 @@ def planned(prescription: Prescription) -> Plan | None:
     name, total = prescription.schedule, prescription.total_steps
     law = plugins.schedule(name)
     warmup = 0 if law.WHOLE else min(prescription.warmup_steps, total - 1)
-    hints = get_type_hints(law.Params)
+    hints = _hints(law.Params)
     given = {key: int(v) if hints[key] is int else v for key, v in prescription.params.items() if key in hints}
     if prescription.final_lr is not None and "final_fraction" in hints and "final_fraction" not in given:
         # Both were rounded to three digits; their ratio means no more.

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-import numpy as np
-
 from lrdoctor.model import (
     AddWarmup,
     Advice,
@@ -25,11 +23,12 @@ from lrdoctor.model import (
     Span,
     UseSchedule,
 )
+from lrdoctor.ordering import quantile
 
 F = TypeVar("F", bound=Fix)
 
 LONGEST_WARMUP = 0.1
-"""Of the run: the upper end in the Tuning Playbook (Dahl et al., 2023)."""
+"""Of the run: the upper end in the Tuning Playbook (Godbole et al., 2023)."""
 USUAL_WARMUP = 0.05
 """Where the run had none and nothing asks for more: it costs little and makes a new peak safer."""
 CLIP_PERCENTILE = 90
@@ -126,4 +125,4 @@ def _clip(run: Run, clip: ClipGrad, before: int) -> float:
     values = sound.values[sound.steps < before]
     if len(values) < 10:
         return clip.max_norm
-    return _digits(float(np.percentile(values, CLIP_PERCENTILE)))
+    return _digits(quantile(values, CLIP_PERCENTILE / 100))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Container
 from contextlib import suppress
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
+from functools import cache
 from types import ModuleType
 from typing import Any, Literal
 
@@ -39,6 +42,8 @@ class View:
     window: int
     every: float
     """Steps between two logged points."""
+    drawn: dict[FitModel, Floats] = field(default_factory=dict, init=False, repr=False)
+    """What was drawn at these points already: one model is held against them in more than one way."""
 
     @classmethod
     def of(cls, curve: RateCurve, window: int) -> View:
@@ -54,7 +59,7 @@ class View:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FitModel:
     """A law behind a warm-up, in real-valued steps until it is accepted."""
 
@@ -87,12 +92,20 @@ def warm_cost(warm: float, shape: Shape, start: float) -> int:
 
 def params_cost(params: Any) -> int:
     cost = 0
-    for field in fields(params):
-        value = getattr(params, field.name)
-        if field.default is not MISSING and value == field.default:
+    for name, default in defaults(type(params)):
+        value = getattr(params, name)
+        if default is not MISSING and value == default:
             continue
         cost += len(value) if isinstance(value, tuple) else 1
     return cost
+
+
+def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple((one.name, one.default) for one in fields(kind))
+
+
+defaults: Callable[[Any], tuple[tuple[str, Any], ...]] = cache(_defaults)
+"""The names of a law's parameters with their defaults, MISSING for those without one."""
 
 
 def draw(model: FitModel, steps: Floats, window: int = 1) -> Floats:
@@ -111,7 +124,7 @@ def draw(model: FitModel, steps: Floats, window: int = 1) -> Floats:
         t = period - np.abs(t % (2 * period) - period)
     after = model.module.lr(t, model.params)
     if model.warm > 0:
-        part = np.clip((steps + model.slip) / model.warm, 0.0, 1.0)
+        part = np.minimum(np.maximum((steps + model.slip) / model.warm, 0.0), 1.0)
         if model.shape == "cosine":
             part = (1 - np.cos(np.pi * part)) / 2
         elif model.shape == "constant":
@@ -121,28 +134,36 @@ def draw(model: FitModel, steps: Floats, window: int = 1) -> Floats:
     return np.asarray(model.height * after, dtype=np.float64)
 
 
+def missed(model: FitModel, view: View) -> Floats:
+    """By how much the model misses each point."""
+    if model not in view.drawn:
+        view.drawn[model] = np.abs(draw(model, view.steps, view.window) - view.values)
+    return view.drawn[model]
+
+
 def misfit(model: FitModel, view: View) -> float:
     """Largest misfit; infinite where the law has no number."""
-    worst = np.abs(draw(model, view.steps, view.window) - view.values).max()
-    return float(worst) if np.isfinite(worst) else float("inf")
+    worst = float(missed(model, view).max())
+    return worst if math.isfinite(worst) else math.inf
 
 
 def criterion(model: FitModel, view: View) -> float:
     """Schwarz's (1978), with the tolerance as the least noise that there can be."""
     n = len(view.values)
-    error = float(np.mean((draw(model, view.steps, view.window) - view.values) ** 2))
+    error = float((missed(model, view) ** 2).mean())
     return n * float(np.log(max(error, view.tolerance**2))) + model.cost * float(np.log(n))
 
 
 def jittered(model: FitModel, view: View) -> float:
     """Largest misfit where a jump may come a step early or late, as it does where its true step is not whole."""
-    missed = np.abs(draw(model, view.steps, view.window) - view.values)
+    off = missed(model, view)
     for slip in (-1.0, 1.0):
-        far = missed > 0.02
+        far = off > 0.02
         if far.any():
             near = part(view, far)
-            missed[far] = np.minimum(missed[far], np.abs(draw(model, near.steps + slip, view.window) - near.values))
-    return float(missed.max())
+            off = off.copy()
+            off[far] = np.minimum(off[far], np.abs(draw(model, near.steps + slip, view.window) - near.values))
+    return float(off.max())
 
 
 def part(view: View, chosen: NDArray[Any]) -> View:
@@ -158,14 +179,14 @@ def thinned(view: View) -> View:
 def loose(params: Any) -> list[str]:
     """The numbers of a law that a polish may move: those that are not at their default."""
     return [
-        f.name
-        for f in fields(params)
-        if isinstance(value := getattr(params, f.name), int | float)
+        name
+        for name, default in defaults(type(params))
+        if isinstance(value := getattr(params, name), int | float)
         and not isinstance(value, bool)
-        and (f.default is MISSING or value != f.default)
+        and (default is MISSING or value != default)
         # A length of one step is a unit, and no estimate; nor is how many times longer each cycle is.
         and value != 1
-        and f.name != "multiplier"
+        and name != "multiplier"
     ]
 
 
@@ -244,13 +265,13 @@ def polish(model: FitModel, view: View, names: list[str], rounds: int = 12) -> F
 
 def plain(model: FitModel, view: View, good: float) -> FitModel:
     """The model with each number at its default, or start at 0, where the points do not tell the difference."""
-    for field in fields(model.params):
-        value = getattr(model.params, field.name)
-        if field.default is MISSING or value == field.default or not isinstance(value, int | float):
+    for name, default in defaults(type(model.params)):
+        value = getattr(model.params, name)
+        if default is MISSING or value == default or not isinstance(value, int | float):
             continue
-        if abs(value - field.default) <= 0.02 * max(abs(field.default), 0.05):
+        if abs(value - default) <= 0.02 * max(abs(default), 0.05):
             try:
-                simpler = replace(model, params=replace(model.params, **{field.name: field.default}))
+                simpler = replace(model, params=replace(model.params, **{name: default}))
             except ValueError:
                 continue
             if misfit(simpler, view) <= good:
@@ -262,12 +283,15 @@ def plain(model: FitModel, view: View, good: float) -> FitModel:
 
 def whole(model: FitModel, view: View) -> FitModel:
     """The model in whole steps, its other numbers polished for that."""
-    kinds = {f.name: f.type for f in fields(model.params)}
+    counted = _counted(type(model.params))
     whole = {
         n: max(1, round(v)) if v >= 0.5 else 0
         for n in loose(model.params)
-        if str(kinds[n]) in ("int", "<class 'int'>") and (v := getattr(model.params, n)) is not None
+        if n in counted and (v := getattr(model.params, n)) is not None
     }
+    as_it_is = all(type(was := getattr(model.params, n)) is int and was == v for n, v in whole.items())
+    if as_it_is and not model.slip and model.warm.is_integer():
+        return model if misfit(model, view) <= view.tolerance else _refitted(model, view, whole)
     try:
         rounded = replace(model, params=replace(model.params, **whole), warm=float(round(model.warm)), slip=0.0)
     except ValueError:
@@ -275,6 +299,18 @@ def whole(model: FitModel, view: View) -> FitModel:
     if model.slip or all(v == getattr(model.params, n) for n, v in whole.items()):
         rounded = replace(rounded, slip=model.slip)
     if misfit(rounded, view) > view.tolerance:
-        rest = [n for n in loose(model.params) if n not in whole]
-        return polish(rounded, thinned(view), ["height", *rest])
+        return _refitted(rounded, view, whole)
     return rounded
+
+
+def _refitted(model: FitModel, view: View, kept: Container[str]) -> FitModel:
+    """The model with all but these numbers polished."""
+    return polish(model, thinned(view), ["height", *(n for n in loose(model.params) if n not in kept)])
+
+
+def _whole_numbers(kind: Any) -> frozenset[str]:
+    return frozenset(one.name for one in fields(kind) if str(one.type) in ("int", "<class 'int'>"))
+
+
+_counted: Callable[[Any], frozenset[str]] = cache(_whole_numbers)
+"""The parameters of a law that count something."""

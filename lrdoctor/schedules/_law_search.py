@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields, replace
+from dataclasses import MISSING, replace
+from functools import lru_cache
 from itertools import islice
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from lrdoctor.schedules._law_model import (
     Shape,
     View,
     criterion,
+    defaults,
     draw,
     jittered,
     loose,
@@ -73,8 +75,6 @@ class _Job(NamedTuple):
     law: str
     module: ModuleType
     rise: _Rise
-    late: bool = True
-    """May wait until the likely ones have been tried."""
 
 
 def search(laws: Mapping[str, Any], view: View, check: View) -> FitModel | None:
@@ -89,7 +89,7 @@ def search(laws: Mapping[str, Any], view: View, check: View) -> FitModel | None:
         rises = _rises(view)
         fine = view.resolution <= FINE and len(view.values) >= MANY
         likely = LIKELY[_beginning(view, rises[0].top if rises else 0)] if fine else ()
-        for job in sorted(_jobs(laws, view, rises), key=lambda job: job.late and job.law not in likely):
+        for job in _jobs(laws, view, rises, likely):
             if best is not None and job.needed >= best.cost:
                 continue
             # A curve that is a law from its first step on may still be a warm-up and a simpler law.
@@ -114,11 +114,12 @@ def search(laws: Mapping[str, Any], view: View, check: View) -> FitModel | None:
 def _beginning(view: View, top: int) -> str:
     """How the curve goes on behind this point."""
     u = view.values[top:]
-    if len(u) < 9 or np.ptp(u[: max(3, len(u) // 16)]) <= 4 * view.resolution:
+    first = u[: max(3, len(u) // 16)]
+    if len(u) < 9 or first.max() - first.min() <= 4 * view.resolution:
         return "flat"
     t = view.steps[top:]
     middle, end = len(u) // 8, len(u) // 4
-    line = np.interp(t[middle], [t[0], t[end]], [u[0], u[end]])
+    line = u[0] + (u[end] - u[0]) / (t[end] - t[0]) * (t[middle] - t[0])
     if abs(u[middle] - line) <= 1e-4:
         return "straight"
     return "concave" if u[middle] > line else "convex"
@@ -130,21 +131,33 @@ def _better(one: FitModel | None, other: FitModel | None) -> FitModel | None:
     return one if one.score < other.score else other
 
 
-def _jobs(laws: Mapping[str, Any], view: View, rises: list[_Rise]) -> list[_Job]:
-    """From the simplest on."""
+def _jobs(laws: Mapping[str, Any], view: View, rises: list[_Rise], likely: tuple[str, ...]) -> Iterator[_Job]:
+    """The likeliest first, then those that may not wait, the other likely ones, and all the rest; each of these from
+    the simplest on."""
     short = bool(rises) and all(0 < rise.warm < SHORT * view.steps[-1] for rise in rises)
-    jobs: list[tuple[int, int, str, _Job]] = []
-    for name, module in laws.items():
-        needed = sum(f.default is MISSING for f in fields(module.Params))
+    costs = tuple(warm_cost(rise.warm, rise.shape, rise.start) for rise in rises)
+    for needed, name, which in _order(tuple(laws.items()), likely, short, costs):
+        yield _Job(needed, name, laws[name], _Rise() if which is None else rises[which])
+
+
+@lru_cache(maxsize=64)
+def _order(
+    laws: tuple[tuple[str, ModuleType], ...], likely: tuple[str, ...], short: bool, costs: tuple[int, ...]
+) -> list[tuple[int, str, int | None]]:
+    """How many parameters are needed, the law, and the rise before it, for warm-ups of these costs; in the order in
+    which they are tried."""
+    found: list[tuple[tuple[int, int, int, str], tuple[int, str, int | None]]] = []
+    for name, module in laws:
+        needed = sum(default is MISSING for _, default in defaults(module.Params))
         common = COMMON.index(name) if name in COMMON else len(COMMON)
+        turn = 2 * likely.index(name) if name in likely else 2 * len(likely) + 2
         if module.WHOLE:
             # Behind a short rise they come last, elsewhere before the others of their cost.
-            jobs.append((needed + 3 * short, common if short else -1, name, _Job(needed, name, module, _Rise(), short)))
-            continue
-        for rise in rises:
-            own = needed + warm_cost(rise.warm, rise.shape, rise.start)
-            jobs.append((own, common, name, _Job(own, name, module, rise)))
-    return [job for *_, job in sorted(jobs, key=lambda job: job[:3])]
+            order = (turn, needed + 3, common, name) if short else (1, needed, -1, name)
+            found.append((order, (needed, name, None)))
+        else:
+            found += [((turn, needed + c, common, name), (needed + c, name, i)) for i, c in enumerate(costs)]
+    return [job for _, job in sorted(found, key=lambda one: one[0])]
 
 
 def _candidates(job: _Job, view: View, origin: float, warm: float) -> Iterator[FitModel]:
@@ -154,9 +167,10 @@ def _candidates(job: _Job, view: View, origin: float, warm: float) -> Iterator[F
     if height <= 0:
         return
     noise = max(view.resolution, 1e-7 if view.window == 1 else 1e-3)
-    own: Ints = np.maximum(np.round(steps - origin), 0).astype(np.int64)
-    model = FitModel(law=job.law, module=module, params=None, height=height, warm=warm)
-    model = replace(model, shape=rise.shape, start=rise.start)
+    own: Ints = np.maximum(np.rint(steps - origin), 0).astype(np.int64)
+    model = FitModel(
+        law=job.law, module=module, params=None, height=height, warm=warm, shape=rise.shape, start=rise.start
+    )
     for params in _offered(module, own, u / height, noise):
         yield replace(model, params=params)
     low = _first_low(u, noise) if job.law == "cosine" else 0
@@ -191,7 +205,7 @@ def _origins(job: _Job, view: View) -> Iterator[tuple[float, float]]:
 
 def _first_low(u: Floats, noise: float) -> int:
     """Number of points up to the first low from which the rate climbs by a twentieth; 0 where there is none."""
-    low = int(np.argmax(np.diff(u) > 4 * noise)) + 1 if len(u) > 3 else 0
+    low = int((u[1:] - u[:-1] > 4 * noise).argmax()) + 1 if len(u) > 3 else 0
     return low if low >= 4 and u[low:].max() > u[low] + 0.05 else 0
 
 
@@ -217,22 +231,24 @@ def _rises(view: View) -> list[_Rise]:
     still = 2 * view.resolution + 1e-9
     if len(u) < 2 or u[0] >= 1 - still:
         return [_Rise(top=0, warm=0.0)]
-    top = int(np.argmax(u >= ALMOST))
-    while top + 1 < len(u) and u[top + 1] > u[top] + still:
-        top += 1
+    top = int((u >= ALMOST).argmax())
+    # Along the rise to where it first stands or falls.
+    ahead = u[top + 1 :] > u[top:-1] + still
+    top += len(ahead) if ahead.all() else int(ahead.argmin())
     if top == 0:
         return [_Rise(top=0, warm=0.0)]
     before, at = u[:top], steps[:top]
     height = float(u[top])
-    if top >= 2 and np.ptp(before) <= still:
+    if top >= 2 and before.max() - before.min() <= still:
         return [_Rise(top=top, warm=float(steps[top]), shape="constant", start=float(before.mean() / height))]
     if top == 1:
         start = float(u[0] / height) if steps[0] == 0 else 0.0
         return [_Rise(top=1, warm=float(steps[1]), start=start)]
-    slope, begin = np.polyfit(at - at[0], before, 1)
+    from_middle = at - at.mean()
+    slope = float(from_middle @ before) / float(from_middle @ from_middle)
     if slope <= 0:
         return []
-    begin -= slope * at[0]
+    begin = float(before.mean()) - slope * float(at.mean())
     straight = float(np.abs(begin + slope * at - before).max())
     found = []
     tops = [top]
@@ -241,8 +257,8 @@ def _rises(view: View) -> list[_Rise]:
         tops.append(top + 1)
     for end in tops:
         if straight <= 0.03 and (end == top or abs(begin + slope * steps[top] - height) <= 0.05):
-            meets = float(np.clip((height - begin) / slope, steps[end - 1], steps[end]))
-            start = float(np.clip(begin / height, 0.0, 1.0))
+            meets = float(min(max((height - begin) / slope, steps[end - 1]), steps[end]))
+            start = min(max(begin / height, 0.0), 1.0)
             start = start if start > 1e-6 + view.tolerance else 0.0
             found.append(_Rise(top=end, warm=meets, start=start))
         if straight > view.tolerance and top >= 3:
@@ -282,8 +298,8 @@ def _shown(model: FitModel, view: View) -> bool:
         model.module.lr(after, model.params), model.module.lr(after + 0.5, model.params)
     ):
         return True
-    levels = np.unique(np.round(view.values / max(2 * view.tolerance, 1e-3 if view.window > 1 else 0.0)))
-    return len(levels) >= model.cost + 3
+    levels = np.sort(np.rint(view.values / max(2 * view.tolerance, 1e-3 if view.window > 1 else 0.0)))
+    return 1 + int(np.count_nonzero(levels[1:] != levels[:-1])) >= model.cost + 3
 
 
 def _finished(model: FitModel, view: View, check: View, good: float) -> FitModel:
@@ -300,10 +316,10 @@ def _attempts(model: FitModel, rise: _Rise, view: View) -> Iterator[FitModel]:
     if model.warm != round(model.warm):
         begun.append(replace(model, warm=float(round(model.warm))))
     missed = [misfit(m, view) for m in begun]
-    model = begun[int(np.argmin(missed))]
+    model = begun[missed.index(min(missed))]
     yield model
     sparse = 10 * view.every / max(view.steps[-1] - view.steps[0], 1.0)
-    if min(missed) > np.clip(sparse, *WORTH_POLISHING):
+    if min(missed) > min(max(sparse, WORTH_POLISHING[0]), WORTH_POLISHING[1]):
         # A jump at the wrong step is far off at one point, whatever the rest is like.
         apart = np.abs(draw(model, view.steps, view.window) - view.values)
         if np.quantile(apart, 0.95) > NEARLY:

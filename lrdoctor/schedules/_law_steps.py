@@ -14,9 +14,9 @@ def law_steps(steps: Ints, relative: Floats, noise: float) -> tuple[Floats, floa
     A staircase finer than the logging cannot show.
     """
     as_they_are = steps.astype(np.float64), 1.0
-    moved = np.abs(np.diff(relative))
+    moved = np.abs(relative[1:] - relative[:-1])
     # A printed digit flips by twice its rounding; what jumps further moved.
-    jumps = np.flatnonzero(moved > 4 * noise)
+    jumps = (moved > 4 * noise).nonzero()[0]
     if len(jumps) < 3:
         return as_they_are
     between = moved[jumps[0] : jumps[-1] + 1]

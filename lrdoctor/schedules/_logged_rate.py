@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lrdoctor.model import Floats, Ints
+from lrdoctor.ordering import diff, median
 
 FLOAT32 = 6e-8
 """Half of float32's spacing at 1: the finest that logs are written in, TensorBoard's included."""
@@ -19,6 +21,7 @@ UNKNOWN = 1e-6
 """Taken where there are too few values to tell how they were printed: six significant digits."""
 FEW = 8
 """So many different values tell nothing about printing: 0.1 and 0.01 are short without having been rounded."""
+UNITS = np.array([10.0**-digits for digits in range(13)])
 LONGEST = 2**53
 """Spans beyond this are not exact in a float; no training is that long."""
 
@@ -53,6 +56,10 @@ class RateCurve:
             every=self.every,
         )
 
+    def thinned(self, most: int) -> RateCurve:
+        """The curve itself, or at most so many of its points: the informative ones."""
+        return self if len(self.steps) <= most else self.take(informative(self, most))
+
 
 def rate_curve(steps: Ints, rates: Floats) -> RateCurve | None:
     """The finite points; None where fewer than two are left, a rate is negative, or none is above 0."""
@@ -66,9 +73,9 @@ def rate_curve(steps: Ints, rates: Floats) -> RateCurve | None:
     if peak <= 0 or rates.min() < 0:
         return None
     first = int(steps[0])
-    gaps = np.diff(steps)
+    gaps = steps[1:] - steps[:-1]
     regular = gaps[0] == gaps[-1] and bool((gaps == gaps[0]).all())
-    every = max(1, int(gaps[0] if regular else np.median(gaps)))
+    every = max(1, int(gaps[0] if regular else median(gaps)))
     # A log that begins within a few intervals of step 0 counts from there; of one that begins later nobody knows what
     # came before.
     origin = 0 if 0 <= first <= 3 * every else first
@@ -90,32 +97,52 @@ def resolution(values: Floats, peak: float) -> float:
     values = values[values > 0]
     if not 1e-290 < peak < 1e290 or not len(values):
         return UNKNOWN
-    different = len(np.unique(values))
+    logged = values
     with np.errstate(under="ignore"):
         scale = 10.0 ** np.floor(np.log10(peak))
         values = values / scale
-    units = [10.0**-digits for digits in range(13)]
-    unit = next((unit for unit in units if _multiples(values, unit)), None)
+    unit = _unit(values, 13)
     if unit is None:
         # Significant digits: each value has a unit of its own, and the peak's is the coarsest.
-        own = 10.0 ** np.floor(np.log10(np.maximum(values, 1e-290)))
-        unit = next((unit for unit in units[:11] if _multiples(values / own, unit)), None)
+        # Anything beyond float32's digits is float32.
+        unit = _unit(values, 7, significant=True)
     if unit is None:
         return FLOAT32
     rounding = 0.5 * unit * scale / peak
-    if different <= FEW:
-        return float(np.clip(rounding, FLOAT32, UNKNOWN if rounding > 1e-3 else max(UNKNOWN, rounding)))
-    return float(np.clip(rounding, FLOAT32, COARSEST))
+    if len(np.unique(logged)) <= FEW:
+        return float(min(max(rounding, FLOAT32), UNKNOWN if rounding > 1e-3 else max(UNKNOWN, rounding)))
+    return float(min(max(rounding, FLOAT32), COARSEST))
 
 
-def _multiples(values: Floats, unit: float) -> bool:
-    counts = values / unit
-    return bool((np.abs(counts - np.round(counts)) <= 1e-9 * np.maximum(counts, 1.0)).all())
+def _unit(values: Floats, digits: int, significant: bool = False) -> float | None:
+    """The coarsest decimal place, of so many, of which all values are multiples; or that of the significant digits."""
+    # A few values rule out most places for the others, and usually all of them.
+    few = values[spread(len(values), 8)]
+    likely = UNITS[:digits][_multiples(_leading(few) if significant else few, UNITS[:digits])]
+    if not len(likely):
+        return None
+    whole = _multiples(_leading(values) if significant else values, likely)
+    return float(likely[whole.argmax()]) if whole.any() else None
+
+
+def _leading(values: Floats) -> Floats:
+    """The values with their first digit before the point."""
+    return np.asarray(values / 10.0 ** np.floor(np.log10(np.maximum(values, 1e-290))))
+
+
+def _multiples(values: Floats, units: Floats) -> NDArray[np.bool_]:
+    """Of each unit, whether all values are multiples."""
+    counts = values / units[:, None]
+    return np.asarray((np.abs(counts - np.rint(counts)) <= 1e-9 * np.maximum(counts, 1.0)).all(axis=1))
 
 
 def spread(n: int, k: int) -> Ints:
     """Up to `k` of `n` indices, evenly, with the first and the last."""
-    return np.arange(n) if n <= k else np.unique(np.linspace(0, n - 1, k).astype(np.int64))
+    if n <= k:
+        return np.arange(n)
+    chosen = (np.arange(k) * ((n - 1) / (k - 1))).astype(np.int64)
+    chosen[-1] = n - 1
+    return chosen
 
 
 def informative(curve: RateCurve, most: int) -> Ints:
@@ -123,17 +150,21 @@ def informative(curve: RateCurve, most: int) -> Ints:
     n = len(curve.steps)
     if n <= most:
         return np.arange(n)
-    change = np.diff(curve.relative)
+    u, steps = curve.relative, curve.steps
+    change = u[1:] - u[:-1]
     if not curve.regular:
-        change = change * (curve.every / np.diff(curve.steps))
-    bend = np.abs(np.diff(change))
+        change = change * (curve.every / (steps[1:] - steps[:-1]))
+    bend = np.abs(change[1:] - change[:-1])
     # Below the rounding there is no bend to see.
-    sharp = np.flatnonzero(bend > 8 * curve.resolution)
+    sharp = (bend > 8 * curve.resolution).nonzero()[0]
     k = most // 8
     if len(sharp) > k:
         sharp = sharp[np.argpartition(bend[sharp], -k)[-k:]]
-    corners = (sharp[:, None] + np.arange(0, 3)).ravel()
-    return np.unique(np.concatenate([spread(n, most // 2), corners]))
+    kept = np.zeros(n, dtype=np.bool_)
+    kept[spread(n, most // 2)] = True
+    for side in (0, 1, 2):
+        kept[sharp + side] = True
+    return kept.nonzero()[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +180,7 @@ def stairs(curve: RateCurve) -> Stairs | None:
     """The staircase that the rate is, if it stands still for equal stretches of steps; None for any other curve."""
     s, u = curve.steps, curve.relative
     still = 2 * curve.resolution + 1e-9
-    change = np.flatnonzero(np.abs(np.diff(u)) > still)
+    change = (np.abs(u[1:] - u[:-1]) > still).nonzero()[0]
     if len(change) < 3 or len(change) > len(u) // 2:
         return None
     low, high = s[change], s[change + 1]
@@ -159,7 +190,7 @@ def stairs(curve: RateCurve) -> Stairs | None:
     numbers = s // interval
     starts = np.unique(numbers, return_index=True)[1]
     middle = u[starts]
-    if np.abs(u - np.repeat(middle, np.diff(np.append(starts, len(u))))).max() > still:
+    if np.abs(u - np.repeat(middle, np.diff(starts, append=len(u)))).max() > still:
         return None
     return Stairs(
         interval=interval,
@@ -176,9 +207,9 @@ def stairs(curve: RateCurve) -> Stairs | None:
 
 def _interval(low: Ints, high: Ints) -> int | None:
     """The whole number E of which a multiple lies in each (low, high], if there is one; the largest."""
-    widths = np.diff(high)
+    widths = diff(high)
     # Two stairs of one height look like one twice as long.
-    guess = float(widths[widths <= 1.5 * np.median(widths)].mean())
+    guess = float(widths[widths <= 1.5 * median(widths)].mean())
     if guess <= 1:
         return None
     bounds = None

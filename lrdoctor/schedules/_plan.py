@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -43,12 +45,20 @@ def rates(plan: Plan, steps: Ints) -> Floats:
     Warm-up: Goyal et al., Accurate, Large Minibatch SGD (2017), who call the linear one gradual.
     """
     steps = np.asarray(steps)
-    law = import_module(f"lrdoctor.schedules.{plan.schedule}")
+    law = _law(plan.schedule)
     warmup = plan.warmup
     after = law.lr(np.maximum(steps - warmup.steps, 0), plan.params)
     if not warmup.steps:
         return np.asarray(plan.peak_lr * after, dtype=np.float64)
-    part = np.clip(steps / warmup.steps, 0.0, 1.0)
-    risen = {"linear": part, "constant": np.zeros_like(part), "cosine": (1 - np.cos(np.pi * part)) / 2}[warmup.shape]
-    before = warmup.start + (1 - warmup.start) * risen
+    part = np.minimum(np.maximum(steps / warmup.steps, 0.0), 1.0)
+    if warmup.shape == "cosine":
+        part = (1 - np.cos(np.pi * part)) / 2
+    elif warmup.shape == "constant":
+        part = np.zeros_like(part)
+    before = warmup.start + (1 - warmup.start) * part
     return np.asarray(plan.peak_lr * np.where(steps < warmup.steps, before, after), dtype=np.float64)
+
+
+@cache
+def _law(name: str) -> ModuleType:
+    return import_module(f"lrdoctor.schedules.{name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lrdoctor.model import Floats, Ints
+from lrdoctor.ordering import diff, median
 
 MOST = 240
 """So many points show any law with a dozen corners; more only cost time."""
@@ -16,7 +17,7 @@ def law_points(steps: Ints, relative: Floats, noise: float) -> tuple[Floats, Flo
     Where the law was stepped once in many logged points, one point for each time. A lag of half an interval is that of
     a mean over the interval, and of a change that was seen at the next point.
     """
-    half = (float(np.median(np.diff(steps))) - 1) / 2 if len(steps) > 1 else 0.0
+    half = (median(diff(steps)) - 1) / 2 if len(steps) > 1 else 0.0
     lags = (0.0, half) if half > 0 else (0.0,)
     t, u = steps.astype(np.float64), relative
     starts = _treads(relative, noise)
@@ -32,16 +33,16 @@ def law_points(steps: Ints, relative: Floats, noise: float) -> tuple[Floats, Flo
 
 def _treads(relative: Floats, noise: float) -> Ints | None:
     """The first point of each tread, or None for a curve without treads."""
-    starts = np.flatnonzero(np.append(True, relative[1:] != relative[:-1]))
-    widths = np.diff(np.append(starts, len(relative)))
+    starts = np.append(True, relative[1:] != relative[:-1]).nonzero()[0]
+    widths = diff(np.append(starts, len(relative)))
     # The last tread may be the end of the law, which stands still for as long as it likes.
     if len(starts) < 6 or starts[-1] < 1.15 * (len(starts) - 1):
         return None
     # The moves of a smooth curve that was rounded are one unit of its last digit, which is twice the rounding.
-    if float(np.median(np.abs(np.diff(relative[starts])))) <= 3 * noise:
+    if median(np.abs(diff(relative[starts]))) <= 3 * noise:
         return None
     # A mean over a window in which the law moved shows none of its levels.
-    return starts[widths >= float(np.median(widths)) / 2]
+    return starts[widths >= median(widths) / 2]
 
 
 def _multiples(before: Floats, by: Floats) -> Floats | None:
@@ -49,7 +50,7 @@ def _multiples(before: Floats, by: Floats) -> Floats | None:
     if len(by) < 4:
         return None  # Three multiples fit too many numbers.
     middle = (before + by) / 2
-    for epoch in (float(by[-1] - by[0]) / (len(by) - 1), float(np.median(np.diff(by))), float(by[3] - by[0]) / 3):
+    for epoch in (float(by[-1] - by[0]) / (len(by) - 1), median(diff(by)), float(by[3] - by[0]) / 3):
         found = _epoch(before[1:], by[1:], epoch)
         if found is not None:
             return np.append(by[0], np.maximum(np.round(middle[1:] / found), 1.0) * found)

@@ -12,9 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from lrdoctor.model import Floats
+from lrdoctor.schedules._adjust import solved
 
 Shapes = Callable[[Floats], Floats]
 """The bending numbers -> the shapes at each point, shape (n, k)."""
+
+
+LEAST_GAIN = 1e-5
+"""A search ends where a step gains less of what is left over."""
+HOPELESS, SLOW_GAIN = 0.04, 0.2
+"""Or less of this, while the root mean square of what is left over is larger than in any law that may be meant: the
+right law comes down in leaps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +50,19 @@ def fitted(shapes: Shapes, start: tuple[float, ...], relative: Floats, rounds: i
             moved[i] += 1e-7 * size[i]
             slopes[i] = (_weights(shapes(moved), relative)[1] - left) / 1e-7
         square, pull = slopes @ slopes.T, slopes @ left
-        diagonal = np.diag(square.diagonal() + 1e-12 * square.trace() + 1e-300)
+        diagonal = square.diagonal()
+        diagonal = diagonal + 1e-12 * diagonal.sum() + 1e-300
         before = cost
+        # A law that cannot be meant is left where it gains little; one that may be is followed to its end.
+        least = LEAST_GAIN if cost <= HOPELESS**2 * len(left) else SLOW_GAIN
         while damping < 1e8:
-            step = -np.linalg.solve(square + damping * diagonal, pull) * size
+            damped = square.copy()
+            damped.flat[:: len(bends) + 1] += damping * diagonal
+            move = solved(damped, pull)
+            # What the slopes promise. Where that is next to nothing, a shorter step brings no more.
+            if not float(move @ (2 * pull - square @ move)) > least * cost:
+                break
+            step = -move * size
             # A step of half the number itself leaves the neighbourhood in which the slopes mean anything.
             step *= min(1.0, 0.5 / max(float(np.abs(step / size).max()), 1e-300))
             new_weights, new_left = _weights(shapes(bends + step), relative)
@@ -55,7 +72,7 @@ def fitted(shapes: Shapes, start: tuple[float, ...], relative: Floats, rounds: i
                 damping = max(damping / 10, 1e-9)
                 break
             damping = max(10 * damping, 1e-6)
-        if cost > (1 - 1e-5) * before or cost < 1e-26 * len(relative):
+        if cost > (1 - least) * before or cost < 1e-26 * len(relative):
             break
     return Fitted(bends=bends, weights=weights, misfit=float(np.sqrt(cost / len(relative))))
 
@@ -64,6 +81,6 @@ def _weights(shapes: Floats, relative: Floats) -> tuple[Floats, Floats]:
     """The best weights, and the relative rates less the sum that they give."""
     square = shapes.T @ shapes
     # The ridge keeps a shape that no point shows at a weight of 0.
-    square.flat[:: len(square) + 1] += 1e-14 * square.trace() + 1e-300
-    weights = np.asarray(np.linalg.solve(square, shapes.T @ relative), dtype=np.float64)
+    square.flat[:: len(square) + 1] += 1e-14 * square.diagonal().sum() + 1e-300
+    weights = solved(square, shapes.T @ relative)
     return weights, relative - shapes @ weights

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from lrdoctor.model import Floats, Ints
+from lrdoctor.ordering import median, quantile
 
 FLAT = 1e-3
 """A tread is flat to this share of its level: four printed digits leave 5e-4, float32 sums in a mean 1e-6."""
@@ -45,6 +47,14 @@ def staircase(steps: Ints, relative: Floats, noise: float, floored: bool = False
 
     With `floored`, the last cut may be less deep than the others.
     """
+    # More than one law asks about the same points.
+    read = np.asarray(steps, dtype=np.int64).tobytes(), np.asarray(relative, dtype=np.float64).tobytes()
+    return _read(*read, noise, floored)
+
+
+@lru_cache(maxsize=4)
+def _read(steps_read: bytes, relative_read: bytes, noise: float, floored: bool) -> Staircase | None:
+    steps, relative = np.frombuffer(steps_read, dtype=np.int64), np.frombuffer(relative_read, dtype=np.float64)
     found = _staircase(steps, relative, noise, floored)
     # The last point may be the mean over a window with a cut in it, which shows no level.
     return found if found is not None else _staircase(steps[:-1], relative[:-1], noise, floored)
@@ -53,21 +63,21 @@ def staircase(steps: Ints, relative: Floats, noise: float, floored: bool = False
 def _staircase(steps: Ints, relative: Floats, noise: float, floored: bool) -> Staircase | None:
     if len(steps) < POINTS_PER_CUT:
         return None
-    moves = np.diff(relative)
+    moves = relative[1:] - relative[:-1]
     # Within a tread nothing moves, however the values were rounded, so the size of the rounding is no matter here.
-    moved = np.flatnonzero(np.abs(moves) > FLAT * np.maximum(relative[:-1], relative[1:]))
+    moved = (np.abs(moves) > FLAT * np.maximum(relative[:-1], relative[1:])).nonzero()[0]
     if not len(moved) or moves[moved].max() > 0 or relative[-1] < 0:
         return None
     # A mean over a window with the cut in it lies between two levels, so two moves in a row are one cut.
-    groups = np.split(moved, np.flatnonzero(np.diff(moved) > 1) + 1)
-    if max(len(group) for group in groups) > 2 or len(groups) * POINTS_PER_CUT > _logged(steps):
+    apart = (moved[1:] - moved[:-1] > 1).nonzero()[0]
+    firsts, lasts = np.concatenate([[0], apart + 1]), np.concatenate([apart, [len(moved) - 1]])
+    if (lasts - firsts).max() > 1 or len(firsts) * POINTS_PER_CUT > _logged(steps):
         return None
-    old = np.array([group[0] for group in groups])
-    seen, new = old + 1, np.array([group[-1] + 1 for group in groups])
-    bounds = np.concatenate([[0], new, [len(relative)]])
-    flat = [relative[a:b] for a, b in zip(bounds[:-1], np.append(old + 1, len(relative)), strict=True)]
-    levels = np.array([float(np.median(tread)) for tread in flat])
-    if any(np.ptp(tread) > 2 * FLAT * level for tread, level in zip(flat, levels, strict=True)):
+    old, new = moved[firsts], moved[lasts] + 1
+    seen = old + 1
+    flat = [relative[a:b] for a, b in zip([0, *new.tolist()], [*seen.tolist(), len(relative)], strict=True)]
+    levels = np.array([median(tread) for tread in flat])
+    if any(tread.max() - tread.min() > 2 * FLAT * level for tread, level in zip(flat, levels.tolist(), strict=True)):
         return None
     # Rounding makes a staircase of any curve; its steps are one unit high, which is twice the rounding.
     if levels[0] - levels[1] <= 2.5 * noise:
@@ -108,7 +118,7 @@ def roundest(least: int, most: int) -> int:
 
 def _logged(steps: Ints) -> float:
     """How many points were logged, if only the informative ones of them are here."""
-    usual = float(np.quantile(np.diff(steps), 0.25))
+    usual = quantile(steps[1:] - steps[:-1], 0.25)
     return max(float(len(steps)), float(steps[-1] - steps[0]) / max(usual, 1.0))
 
 

@@ -32,7 +32,7 @@ def lr(steps: Ints, params: Params) -> Floats:
 def fit(steps: Ints, relative: Floats, noise: float) -> Iterator[Params]:
     """The one there is, if the rates are equal up to their rounding or nearly so."""
     # 1 % is far below the smallest cut anyone makes; the caller judges the misfit.
-    if len(relative) and float(np.ptp(relative)) <= max(0.01, 4 * noise):
+    if len(relative) and float(relative.max() - relative.min()) <= max(0.01, 4 * noise):
         yield Params()
 
 

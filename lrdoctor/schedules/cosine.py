@@ -40,7 +40,7 @@ class Params:
 
 def lr(steps: Ints, params: Params) -> Floats:
     """The half wave, held at its end; shape as `steps`."""
-    t = np.clip(np.asarray(steps) / params.total_steps, 0.0, 1.0)
+    t = np.minimum(np.maximum(np.asarray(steps) / params.total_steps, 0.0), 1.0)
     f = params.final_fraction
     return np.asarray(f + (1.0 - f) * 0.5 * (1.0 + np.cos(np.pi * t)), dtype=np.float64)
 
@@ -61,7 +61,7 @@ def _shape(x: Floats) -> Floats:
 
 def _curve(steps: Floats, values: Floats) -> Floats:
     depth = 1.0 - values[1] if len(values) > 1 else 1.0
-    return np.asarray(1.0 - depth * _shape(np.clip(steps / values[0], 0.0, 1.0)))
+    return np.asarray(1.0 - depth * _shape(np.minimum(np.maximum(steps / values[0], 0.0), 1.0)))
 
 
 def planned_steps(params: Params) -> int:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lrdoctor.model import Floats, Ints
+from lrdoctor.ordering import diff, median
 from lrdoctor.schedules._points import law_points
 from lrdoctor.schedules._separable import Fitted, fitted
 
@@ -60,7 +61,7 @@ def lr(steps: Ints, params: Params) -> Floats:
         part = (steps % params.first_period) / params.first_period
     else:
         first = np.array(starts(params, float(steps.max(initial=0))))
-        cycle = np.searchsorted(first, steps, side="right") - 1
+        cycle = first.searchsorted(steps, side="right") - 1
         period = params.first_period * float(params.multiplier) ** np.arange(len(first))
         part = (steps - first[cycle]) / period[cycle]
     f = params.final_fraction
@@ -83,8 +84,8 @@ def fit(steps: Ints, relative: Floats, noise: float) -> Iterator[Params]:
         return
     t, u, _ = law_points(steps, relative, noise)
     # A mean over a window with the restart in it belongs to neither cycle.
-    gap = float(np.median(np.diff(steps)))
-    cycle = np.searchsorted(after, t, side="left")
+    gap = median(diff(steps))
+    cycle = after.searchsorted(t, side="left")
     clear = (cycle == 0) | (t > by[cycle - 1]) | (gap <= 1)
     found: list[tuple[float, Params]] = []
     for multiplier in MULTIPLIERS:
@@ -113,10 +114,10 @@ MISFIT = 0.03
 def _restarts(steps: Ints, relative: Floats, noise: float) -> tuple[Ints, Ints]:
     """(last step before, first step that shows it) of each jump; none where the rate also rises in other ways."""
     nothing = steps[:0], steps[:0]
-    rises = np.flatnonzero(np.diff(relative) > 4 * noise + 1e-4)
+    rises = (diff(relative) > 4 * noise + 1e-4).nonzero()[0]
     if not len(rises):
         return nothing
-    groups = np.split(rises, np.flatnonzero(np.diff(rises) > 1) + 1)
+    groups = np.split(rises, (diff(rises) > 1).nonzero()[0] + 1)
     # Two rises in a row are one jump that a mean over a window shows in two parts.
     jumps = [g for g in groups if relative[g[-1] + 1] - relative[g[0]] > 0.4 * np.ptp(relative)]
     if len(jumps) < len(groups) or max(len(g) for g in groups) > 2:
@@ -132,7 +133,9 @@ def _fitted(t: Floats, u: Floats, begin: Floats, length: Floats, period: float) 
 
     def shapes(bends: Floats) -> Floats:
         part = (t - (bends[1] - 1) * period - begin * bends[0]) / (length * bends[0])
-        return np.stack([np.ones_like(t), np.cos(np.pi / 2 * np.clip(part, 0.0, 1.0)) ** 2], axis=1)
+        both = np.ones((len(t), 2))
+        both[:, 1] = np.cos(np.pi / 2 * np.minimum(np.maximum(part, 0.0), 1.0)) ** 2
+        return both
 
     return fitted(shapes, (period, 1.0), u)
 

@@ -111,7 +111,7 @@ def _first_swing(steps: Floats, relative: Floats, noise: float) -> tuple[float, 
     bottoms = steps[turns[1::2]]
     period = float(bottoms[0])
     for k in range(2, int(steps[-1] / period) + 1):
-        near = float(bottoms[np.argmin(np.abs(bottoms - k * period))])
+        near = float(bottoms[np.abs(bottoms - k * period).argmin()])
         if abs(near - k * period) < period / 4:
             period = near / k
     return float(steps[turns[0]]), period

@@ -49,7 +49,7 @@ class Params:
 
 def lr(steps: Ints, params: Params) -> Floats:
     """The line, held at its end; shape as `steps`."""
-    t = np.clip(np.asarray(steps) / params.total_steps, 0.0, 1.0)
+    t = np.minimum(np.maximum(np.asarray(steps) / params.total_steps, 0.0), 1.0)
     return np.asarray(1.0 - (1.0 - params.final_fraction) * t, dtype=np.float64)
 
 
@@ -80,7 +80,7 @@ def _shape(x: Floats) -> Floats:
 
 def _curve(steps: Floats, values: Floats) -> Floats:
     depth = 1.0 - values[1] if len(values) > 1 else 1.0
-    return np.asarray(1.0 - depth * np.clip(steps / values[0], 0.0, 1.0))
+    return np.asarray(1.0 - depth * np.minimum(np.maximum(steps / values[0], 0.0), 1.0))
 
 
 def planned_steps(params: Params) -> int:

@@ -40,7 +40,8 @@ class Params:
 
 def lr(steps: Ints, params: Params) -> Floats:
     """Rate relative to the peak at each step; the last level is held."""
-    return np.asarray(params.factor ** np.searchsorted(params.milestones, np.asarray(steps), side="right"))
+    levels = np.asarray(params.factor ** np.arange(len(params.milestones) + 1), dtype=np.float64)
+    return levels[np.searchsorted(params.milestones, np.asarray(steps), side="right")]
 
 
 def fit(steps: Ints, relative: Floats, noise: float) -> Iterator[Params]:

@@ -103,7 +103,7 @@ def fit(steps: Ints, relative: Floats, noise: float) -> Iterator[Params]:
     t, u, lags = law_points(steps, relative, noise)
     if not _rises_and_falls(u, noise):
         return
-    n, top = len(t), int(np.argmax(u))
+    n, top = len(t), int(u.argmax())
     anneals = _anneals(t[: top + 1], u[: top + 1])
     found: list[tuple[float, Params]] = []
     for lag, three_phase, anneal in itertools.product(lags, (False, True), anneals):
@@ -137,7 +137,7 @@ def _rises_and_falls(u: Floats, noise: float) -> bool:
     if len(u) < 6:
         return False
     slack = 3 * noise + 1e-6
-    top = int(np.argmax(u))
+    top = int(u.argmax())
     if top < 2 or len(u) - top < 4 or u[0] > 0.9 * u[top] or u[-1] > 0.95 * u[top]:
         return False
     up, down = u[: top + 1], u[top:]
@@ -160,7 +160,7 @@ def _end(t: Floats, u: Floats, top: int, anneal: Anneal, three_phase: bool) -> f
     begin, height = (2 * peak, float(u[0])) if three_phase else (peak, 1.0)
     # Half of the fall shows its pace, or what was seen of it.
     level = max(0.5 * height, float(u[-1]))
-    i = int(np.argmax(u[top:] <= level)) + top
+    i = int((u[top:] <= level).argmax()) + top
     left = min(max(float(u[i]) / max(height, 1e-9), 0.0), 1.0)
     part = 2 / math.pi * math.acos(math.sqrt(left)) if anneal == "cosine" else 1 - left
     if t[i] <= begin or part < 0.05:

@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 
 from lrdoctor.model import Floats, Ints
+from lrdoctor.ordering import diff
 from lrdoctor.schedules._points import law_points
 
 WHOLE = True
@@ -59,7 +60,7 @@ LEAST_RISE = 2.0
 def fit(steps: Ints, relative: Floats, noise: float) -> Iterator[Params]:
     """A ramp up to the last step, or to where the rate stands still: exponential and linear, the nearer one first."""
     t, u, _ = law_points(steps, relative, noise)
-    if len(t) < 5 or (np.diff(u) < -2 * noise).any() or u[0] * LEAST_RISE > u[-1]:
+    if len(t) < 5 or (diff(u) < -2 * noise).any() or u[0] * LEAST_RISE > u[-1]:
         return
     top = float(u[-1])
     rising = u < top - max(3 * noise, 1e-6) * top

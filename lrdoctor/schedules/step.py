@@ -70,7 +70,7 @@ def _every(found: Staircase, slack: float) -> int | None:
         return None
     told = np.isfinite(found.likely)
     if told.any():
-        last = int(np.flatnonzero(told)[-1])
+        last = int(told.nonzero()[0][-1])
         return min(max(round(float(found.likely[last]) / (last + 1)), least, 1), most)
     return roundest(least, most)
 

@@ -30,6 +30,7 @@ from lrdoctor.schedules._adjust import (
     latest_end,
     partial,
     plain,
+    settled,
     solutions,
     whole,
 )
@@ -69,7 +70,7 @@ class Params:
 
 def lr(steps: Ints, params: Params) -> Floats:
     """The stretch at the peak, the cooldown, and its end held; shape as `steps`."""
-    x = np.clip((np.asarray(steps) - params.stable_steps) / params.decay_steps, 0.0, 1.0)
+    x = np.minimum(np.maximum((np.asarray(steps) - params.stable_steps) / params.decay_steps, 0.0), 1.0)
     if params.cooldown == "exponential":
         return np.asarray(params.final_fraction**x, dtype=np.float64)
     if params.cooldown == "1-sqrt":
@@ -85,14 +86,13 @@ def fit(steps: Ints, relative: Floats, noise: float) -> Iterator[Params]:
     if not falls(relative, noise):
         return
     t, every = law_steps(steps, relative, noise)
-    found = [
-        (solution, cooldown)
-        for cooldown in get_args(Cooldown)
-        for solution in solutions(
-            _curve(cooldown), _starts(t, relative, noise, cooldown), t, relative, noise, delays=False
-        )
-        if solution.values[0] > -0.01 * solution.values[1] and solution.values[1] > 0
-    ]
+    found: list[tuple[Solution, Cooldown]] = []
+    for cooldown in get_args(Cooldown):
+        starts = _starts(t, relative, noise, cooldown)
+        tried = solutions(_curve(cooldown), starts, t, relative, noise, delays=False)
+        found += [(one, cooldown) for one in tried if one.values[0] > -0.01 * one.values[1] and one.values[1] > 0]
+        if any(settled(one, noise) for one, _ in found):
+            break
     found.sort(key=lambda one: one[0].score)
     yield from distinct(params for one in found[:4] for params in _params(*one, t, relative, batches=every == 1))
 
@@ -103,9 +103,9 @@ def _starts(t: Floats, relative: Floats, noise: float, cooldown: Cooldown) -> li
     fallen = 1.0 - relative
     depth = float(fallen.max())
     clear = max(4 * noise, 0.01 * depth)
-    on_the_way = np.flatnonzero((fallen > clear) & (fallen < depth - clear))
+    on_the_way = ((fallen > clear) & (fallen < depth - clear)).nonzero()[0]
     # The first point on the floor may be the only other one below the peak.
-    way = np.append(on_the_way, np.flatnonzero(fallen >= depth - clear)[0])
+    way = np.append(on_the_way, (fallen >= depth - clear).nonzero()[0][0])
     if len(way) < 2:
         return []
     if cooldown == "exponential":
@@ -156,7 +156,7 @@ def _curve(cooldown: Cooldown) -> Curve:
         return np.asarray(np.maximum(fallen, values[2]) if len(values) > 2 else fallen)
 
     def curve(steps: Floats, values: Floats) -> Floats:
-        x = np.clip((steps - values[0]) / values[1], 0.0, 1.0)
+        x = np.minimum(np.maximum((steps - values[0]) / values[1], 0.0), 1.0)
         depth = 1.0 - values[2] if len(values) > 2 else 1.0
         return np.asarray(1.0 - depth * (np.sqrt(x) if cooldown == "1-sqrt" else x))
 

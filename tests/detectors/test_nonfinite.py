@@ -76,6 +76,53 @@ def test_a_gradient_norm_beyond_the_end_of_the_loss_stays_within_the_run() -> No
     assert finding.onset_fraction == 1.0
 
 
+def test_a_log_that_ends_in_nan_is_judged_by_its_end() -> None:
+    """One skipped step early on must not make the NaN at the end look survived."""
+    made = ends_in_nan(onset=0.8)
+    loss = made.values.copy()
+    loss[[40, 41, 700]] = np.nan
+    [finding] = found(make_run(train_loss=loss))
+    assert finding.persistent
+    assert (finding.onset_step, finding.points, finding.earlier) == (1600, 400, 3)
+    assert finding.last_finite == made.values[1599]
+
+
+@pytest.mark.parametrize("points", [1, 2])
+def test_nan_that_has_just_begun(points: int) -> None:
+    loss = descent().values.copy()
+    loss[-points:] = np.nan
+    [finding] = found(make_run(train_loss=loss))
+    assert finding.persistent
+    assert (finding.points, finding.onset_step) == (points, 2000 - points)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_is_there_two_hundredths_of_the_run_after_the_onset(seed: int, cadence: Callable[[Run], Run]) -> None:
+    made = ends_in_nan(onset=0.9, seed=seed)
+    [finding] = found(cadence(make_run(train_loss=made.values[: 1800 + 40])))
+    assert finding.persistent
+    assert not finding.from_start
+
+
+def test_measures_how_much_of_the_end_is_affected() -> None:
+    loss = descent(steps=1001).values.copy()
+    loss[900:1000:2] = np.inf
+    [finding] = found(make_run(train_loss=loss))
+    assert not finding.persistent
+    assert finding.late_share == pytest.approx(0.5, abs=0.01)
+    loss = descent(steps=1001).values.copy()
+    loss[400:500] = np.inf
+    [finding] = found(make_run(train_loss=loss))
+    assert finding.late_share == 0
+
+
+def test_a_loss_below_zero_has_no_run_up() -> None:
+    loss = np.concatenate([descent(steps=200).values - 1, np.full(20, np.nan)])
+    [finding] = found(make_run(train_loss=loss))
+    assert finding.run_up is None
+    assert finding.last_finite == pytest.approx(loss[199])
+
+
 def test_near_misses() -> None:
     assert not found(make_run(train_loss=descent().values * 1e30, grad_norm=descent().values))
     assert not found(make_run(train_loss=descent().values, lr=np.full(2000, np.nan)))

@@ -57,10 +57,15 @@ findings = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlowUp(Finding):
+    """The loss rose far above its first value. More is not known."""
+
     kind: ClassVar[str] = "blow_up"
     onset_step: int
     onset_fraction: float
+    """How far into the run it began."""
     peak_ratio: float | None
+    """Highest loss over the first; None where
+    that is unknown. A second sentence."""
     recovered: bool
     stable_factor: float | None
 

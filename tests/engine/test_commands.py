@@ -97,24 +97,25 @@ def test_a_rule_is_explained(write: Write, wanted: str) -> None:
         result.stdout
         == """\
 LRD101 early-blow-up (error)
-
-What
-  The loss blew up early.
+The loss blew up early.
 
 Why
   A rate above the stability limit amplifies every step.
 
-When
-  blow_up: onset_fraction <= 0.1
-  blow_up: peak_ratio >= 3
-  schedule: shape is one of constant, cosine
+It speaks when all of these hold
+  blow_up: The loss rose far above its first value.
+    onset_fraction <= 0.1  How far into the run it began.
+    peak_ratio >= 3        Highest loss over the first.
+  schedule
+    shape is one of constant, cosine
 
 Unless
-  blow_up: recovered = true
+  blow_up: The loss rose far above its first value.
+    recovered = true
 
-Fix
-  scale_lr: factor = stable_factor
-  use_schedule: schedule = cosine
+What to do, best first
+  1. Multiply the peak learning rate: factor = stable_factor, as measured in the run.
+  2. Use a cosine schedule down to 0% of the peak.
 
 References
   A. Author, A Paper, 2020
@@ -127,6 +128,27 @@ def test_a_rule_is_explained_as_json(write: Write) -> None:
     told = json.loads(run("explain", "LRD101", "--format", "json").stdout)
     assert told["id"] == "LRD101"
     assert told["unless"] == ["blow_up: recovered = true"]
+    assert told["fix"] == ["scale_lr: factor = stable_factor", "use_schedule: schedule = cosine"]
+    assert told["to_do"][1] == "Use a cosine schedule down to 0% of the peak."
+    assert told["meanings"] == {
+        "blow_up.onset_fraction": "How far into the run it began.",
+        "blow_up.peak_ratio": "Highest loss over the first.",
+    }
+
+
+def test_an_explanation_says_which_words_of_others_silence_it(write: Write) -> None:
+    write(('severity = "error"', 'severity = "info"\nalone = true\nverdict = "cannot_tell"'))
+    page = run("explain", "LRD101").stdout
+    assert page.startswith("LRD101 early-blow-up (info, withholds judgement)\n")
+    assert "Unless one of these holds" in page
+    assert "  A warning or an error speaks of the same run.\n" in page
+
+
+def test_an_explanation_is_wrapped_and_keeps_its_paragraphs(write: Write) -> None:
+    write(('why = "A rate above', 'why = "' + "word " * 40 + r"\n\nA rate above"))
+    page = run("explain", "LRD101").stdout
+    assert max(len(line) for line in page.splitlines()) <= 100
+    assert "\n\n  A rate above the stability limit amplifies every step.\n" in page
 
 
 @pytest.mark.parametrize(

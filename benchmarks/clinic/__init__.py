@@ -1,0 +1,1 @@
+"""Trainings with measured truth, and how well diagnoses agree with it."""
