@@ -50,6 +50,9 @@ def _speak(rule: Rule, seen: Seen) -> Advice | None:
     others = [found[0] for found in matches[1:]]
     # Two clauses may rest on one finding; it is named once.
     because = tuple({id(f): f for f in (subject, *others)}.values())
+    confidence = _sure(rule, because)
+    if rule.severity is not Severity.INFO and confidence < SPEAKS_FROM:
+        return None
     known = readings(subject)
     named = {f"{f.kind}.{name}": value for f in reversed(others) for name, value in readings(f).items()} | known
     return Advice(
@@ -57,7 +60,7 @@ def _speak(rule: Rule, seen: Seen) -> Advice | None:
         message=fill(rule.message.strip(), named),
         because=because,
         fixes=tuple(fix for spec in rule.fix if (fix := _fix(spec, known)) is not None),
-        confidence=_sure(rule, because),
+        confidence=confidence,
     )
 
 
@@ -69,6 +72,8 @@ def _sure(rule: Rule, because: tuple[Finding, ...]) -> float:
     return measured if because[0].calibrated else min(measured, UNCOUNTED)
 
 
+SPEAKS_FROM = 0.5
+"""A warning that is as likely wrong as right is none: below this a rule that judges keeps silent."""
 UNCOUNTED = 0.9
 """No rule is surer than this before its record says so: a margin over the noise is no share of right answers."""
 

@@ -69,7 +69,7 @@ def typed(value: float) -> str:
 
 
 def sure(confidence: float) -> str:
-    """How far the measurement stands above its noise. No percentage: nothing has calibrated it against outcomes."""
+    """The confidence in words; JSON has the number, which for counted rules is a share of right answers."""
     return "strong evidence" if confidence >= 0.9 else "clear evidence" if confidence >= 0.7 else "some evidence"
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrdoctor.engine.match import advise
-from lrdoctor.engine.rule import Bound, Clause, FixSpec, Rule
+from lrdoctor.engine.match import UNCOUNTED, advise
+from lrdoctor.engine.rule import Bound, Clause, FixSpec, Record, Rule
 from lrdoctor.model import AddWarmup, ClipGrad, Evidence, Finding, ScaleLr, Severity, Span, UseSchedule
 
 
@@ -136,9 +136,25 @@ def test_the_surest_then_earliest_subject_speaks() -> None:
 
 
 def test_confidence_is_that_of_the_weakest_finding() -> None:
-    (advice,) = advise([rule(clause("spike"), clause("rate"))], [spike(confidence=0.9), rate(confidence=0.4)])
-    assert advice.confidence == 0.4
-    assert advise([rule()], [spike(confidence=math.nan)])[0].confidence == 0.0
+    (advice,) = advise([rule(clause("spike"), clause("rate"))], [spike(confidence=0.9), rate(confidence=0.6)])
+    assert advice.confidence == 0.6
+    (unsure,) = advise([rule(severity=Severity.INFO)], [spike(confidence=math.nan)])
+    assert unsure.confidence == 0.0
+
+
+@pytest.mark.parametrize("severity", [Severity.WARNING, Severity.ERROR])
+def test_no_warning_is_given_that_is_as_likely_wrong_as_right(severity: Severity) -> None:
+    assert advise([rule(severity=severity)], [spike(confidence=0.5)])
+    assert not advise([rule(severity=severity)], [spike(confidence=0.49)])
+    assert not advise([rule(severity=severity, record=Record(faulty=3, sound=4))], [spike(confidence=0.99)])
+    assert advise([rule(severity=Severity.INFO)], [spike(confidence=0.1)])
+
+
+def test_no_rule_is_surer_than_its_record_or_than_what_nobody_counted() -> None:
+    (counted,) = advise([rule(record=Record(faulty=8, sound=1))], [spike(confidence=1.0)])
+    (uncounted,) = advise([rule()], [spike(confidence=1.0)])
+    assert counted.confidence == pytest.approx(9 / 11)
+    assert uncounted.confidence == UNCOUNTED
 
 
 def test_worst_first_then_surest_then_by_id() -> None:
