@@ -21,7 +21,7 @@ import numpy as np
 
 from lrdoctor.model import Floats, Role, Run, Series, Span
 from lrdoctor.ordering import median
-from lrdoctor.signal import MAD_TO_SIGMA, bounded, finite_loss, finite_rate
+from lrdoctor.signal import MAD_TO_SIGMA, at, bounded, finite_loss, finite_rate, level
 
 STRETCHES = 40
 """Of the training loss: few enough that a log of some hundred points fills them."""
@@ -106,7 +106,7 @@ def symptoms(run: Run) -> dict[str, float] | None:
     if train is not None and len(train) >= LEAST_POINTS:
         x, y, noise = _stretches(train, span)
     if looks and val is not None:
-        course = _course(_fractions(val, span), val.values, float(val.values[0]))
+        course = _course(_fractions(val, span), val.values, _untrained(val, train, span))
     elif x is not None and y is not None and train is not None and _early(train, span) and len(x) >= STRETCHES // 2:
         first = median(train.values[: max(1, len(train) // 200)])
         course = _course(np.concatenate([[0.0], x]), np.concatenate([[first], y]), first)
@@ -131,6 +131,28 @@ def symptoms(run: Run) -> dict[str, float] | None:
         found |= _training(x, y, noise, course, high)
     found |= _gradient(run, span)
     return found
+
+
+def _untrained(val: Series, train: Series | None, span: Span) -> float:
+    """The validation loss before training: its first value, unless the first updates had blown the net up by then.
+
+    A first evaluation often comes after some steps. Where it stands far above the first training loss, and the two
+    agree afterwards, the training loss is what an untrained net has.
+    """
+    first = float(val.values[0])
+    if train is None or not _early(train, span) or train.steps[0] > val.steps[0]:
+        return first
+    untrained = float(train.values[0])
+    if not 0 < BLOWN_UP * untrained < first:
+        return first
+    later = [level(s, at(span, 0.02), at(span, 0.2)) for s in (val, train)]
+    if later[0] is None or later[1] is None or later[1] <= 0:
+        return first
+    return untrained if later[0] / later[1] < first / untrained / BLOWN_UP else first
+
+
+BLOWN_UP = 2.0
+"""As many times the first training loss: the same that `early_instability` asks of a first validation loss."""
 
 
 def _early(series: Series, span: Span) -> bool:

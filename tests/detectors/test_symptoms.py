@@ -526,3 +526,25 @@ def test_phrases_by_hand() -> None:
     assert PHRASES["early_rise"](1.0) == "early on the loss rose by 9 times the whole drop"
     assert PHRASES["high_width"](0.5) == "the rate was above half of its peak for 50% of the run"
     assert len({phrase(0.25) for phrase in PHRASES.values()}) == len(PHRASES)
+
+
+def test_an_evaluation_after_the_blow_up_is_not_the_untrained_level() -> None:
+    calm = descent(seed=3)
+    looks = evaluated(calm)
+    blown = Points(looks.steps, np.concatenate([[40 * calm.values[0]], looks.values[1:]]))
+    seen = symptoms(make_run(train_loss=calm.values, val_loss=blown, lr=constant_rate()))
+    usual = symptoms(make_run(train_loss=calm.values, val_loss=looks, lr=constant_rate()))
+    assert seen is not None
+    assert usual is not None
+    assert seen["end_ratio"] == pytest.approx(usual["end_ratio"], abs=0.1)
+    assert seen["early_rise"] > 1
+
+
+def test_a_validation_loss_in_another_unit_keeps_its_own_untrained_level() -> None:
+    calm = descent(seed=3)
+    looks = evaluated(calm)
+    summed = symptoms(make_run(train_loss=calm.values, val_loss=Points(looks.steps, 40 * looks.values)))
+    usual = symptoms(make_run(train_loss=calm.values, val_loss=looks))
+    assert summed is not None
+    assert usual is not None
+    assert summed["end_ratio"] == pytest.approx(usual["end_ratio"])
