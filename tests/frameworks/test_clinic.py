@@ -64,7 +64,8 @@ def small() -> Task:
     """Six columns, three classes, one hidden layer."""
     import torch
 
-    from benchmarks.clinic.tasks import Task, perceptron
+    from benchmarks.clinic.nets import perceptron
+    from benchmarks.clinic.tasks import Task
 
     def make() -> tuple[Any, Any, Any, Any]:
         generator = torch.Generator().manual_seed(1)
