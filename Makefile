@@ -29,6 +29,7 @@ samples: $(HEAVY)/ready
 clinic: $(HEAVY)/ready
 	$(HEAVY)/bin/python -m benchmarks.clinic train
 	$(HEAVY)/bin/python -m benchmarks.clinic weigh --write
+	$(HEAVY)/bin/python -m benchmarks.clinic record --write
 	$(HEAVY)/bin/python -m benchmarks.clinic score clinic/logs
 	$(HEAVY)/bin/python -m benchmarks.clinic cadence clinic/steps
 	$(HEAVY)/bin/python -m benchmarks.clinic early clinic/steps

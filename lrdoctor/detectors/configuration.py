@@ -13,11 +13,12 @@ et al., Accurate, Large Minibatch SGD (2017), for rates that are scaled on purpo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lrdoctor.model import Finding, Role, Run, Scalar, Span
+from lrdoctor.detectors._hyperparameters import by_last_word, numbers
+from lrdoctor.model import Finding, Role, Run, Span
 from lrdoctor.signal import finite_rate
 
 NEEDS: frozenset[Role] = frozenset({Role.LR})
@@ -64,9 +65,9 @@ def detect(run: Run, settings: Settings) -> Iterator[Configuration]:
     rate = finite_rate(run)
     if rate is None or len(rate) < settings.points or rate.values.max() <= 0:
         return
-    told = {name.replace(".", "/").rsplit("/")[-1].lower(): value for name, value in run.hparams.items()}
+    told = by_last_word(run)
     peak = float(rate.values.max())
-    rates, floors = _numbers(told, RATES), _numbers(told, FLOORS)
+    rates, floors = numbers(told, RATES), numbers(told, FLOORS)
     named = next((str(told[name]) for name in SCHEDULERS if isinstance(told.get(name), str)), None)
     if not rates and not floors and named is None:
         return
@@ -83,16 +84,3 @@ def detect(run: Run, settings: Settings) -> Iterator[Configuration]:
         moved=bool(peak - float(rate.values.min()) > settings.still * peak),
         floor_ratio=floors[0] / peak if floors else None,
     )
-
-
-def _numbers(told: Mapping[str, Scalar], names: tuple[str, ...]) -> list[float]:
-    """The positive numbers among these hyperparameters; some loggers keep them as text."""
-    found = []
-    for name in names:
-        try:
-            value = float(told.get(name) or 0)
-        except (TypeError, ValueError):
-            continue
-        if 1e-30 < value < 1e30:
-            found.append(value)
-    return found

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrdoctor.detectors._excursion import in_sigmas, jitter
+from lrdoctor.detectors._hyperparameters import by_last_word, numbers
 from lrdoctor.model import Finding, Floats, Role, Run, Span
 from lrdoctor.ordering import diff
 from lrdoctor.signal import LARGEST, at, between, bin_medians, bounded, finite_loss, level, trend
@@ -160,15 +161,7 @@ def _clip(run: Run) -> float | None:
     """The largest clip that is named; None for a clip by value, or none."""
     if not run.hparams:
         return None
-    told = {name.replace(".", "/").rsplit("/")[-1].lower(): value for name, value in run.hparams.items()}
+    told = by_last_word(run)
     if any("value" in str(told.get(kind, "")).lower() for kind in KINDS):
         return None
-    found = []
-    for name in CLIPS:
-        try:
-            value = float(told.get(name) or 0)
-        except (TypeError, ValueError):
-            continue
-        if 1e-30 < value < 1e30:
-            found.append(value)
-    return max(found, default=None)
+    return max(numbers(told, CLIPS), default=None)

@@ -10,7 +10,7 @@ and how often the curve turned, tell scatter from printed digits and from a curv
 Blind spots: where neither the gradient norm nor a leap tells, a plausible number is taken at its word, such as the mean
 of a window whose last batches were NaN. Stretches that the log does not end in are not looked at.
 References: Hugging Face Transformers, `Trainer`, `logging_nan_inf_filter`: on by default, a step's NaN adds the
-mean of the window to the logged sum, which is 0 where the whole window was NaN; huggingface/trl issue 1473, a loss of 0
+mean of the window to the logged sum, which is 0 where the whole window was NaN; huggingface/trl#1473, a loss of 0
 with a gradient norm of NaN; PyTorch, `GradScaler`, on steps that mixed precision skips.
 """
 
