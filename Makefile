@@ -25,14 +25,16 @@ test-frameworks: $(HEAVY)/ready
 samples: $(HEAVY)/ready
 	$(HEAVY)/bin/python benchmarks/make_samples.py
 
-# The clinic: trainings with measured truth, the score cards fitted to them, and the scores. An hour on two cores.
+# The clinic: trainings with measured truth, what is fitted to them, and the scores. Two hours on two cores.
 clinic: $(HEAVY)/ready
 	$(HEAVY)/bin/python -m benchmarks.clinic train
 	$(HEAVY)/bin/python -m benchmarks.clinic weigh --write
+	$(HEAVY)/bin/python -m benchmarks.clinic distances --write
 	$(HEAVY)/bin/python -m benchmarks.clinic record --write
 	$(HEAVY)/bin/python -m benchmarks.clinic score clinic/logs
 	$(HEAVY)/bin/python -m benchmarks.clinic cadence clinic/steps
 	$(HEAVY)/bin/python -m benchmarks.clinic early clinic/steps
+	$(HEAVY)/bin/python -m benchmarks.clinic cure
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

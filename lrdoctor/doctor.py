@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lrdoctor import plugins
+from lrdoctor.comparison.table import Comparison, tabulate
 from lrdoctor.config import Config, load_config, settings
 from lrdoctor.detectors.lr_schedule import LrSchedule
 from lrdoctor.engine.load import load_rules, rules_dir
@@ -32,26 +33,80 @@ from lrdoctor.parsers._discovery import Found, discover
 from lrdoctor.plugins import Detector
 from lrdoctor.prescribe.code import code_for
 from lrdoctor.prescribe.configuration import prescribe
+from lrdoctor.prescribe.expectation import Swept, ending, with_expectation
+from lrdoctor.prescribe.priors import priors
 from lrdoctor.roles import RoleNames
+from lrdoctor.siblings.gap import SiblingGap, gaps
+from lrdoctor.siblings.grouping import BY_SUBJECT, Family, families
+from lrdoctor.siblings.member import member
+from lrdoctor.siblings.recipes import response_of
+from lrdoctor.siblings.response import RateResponse
 
 
-def analyze(*paths: str | Path, config: Config | None = None) -> Report:
+def analyze(*paths: str | Path, config: Config | None = None, siblings: bool = True) -> Report:
     """The report on every run below the paths, in a deterministic order.
 
     Inputs that cannot be used are in `Report.errors`; the others are still analysed. `config` defaults to the nearest
-    `lrdoctor.toml` or `[tool.lrdoctor]`. Raises `RuleError`, `ConfigError` or `PluginError` where those are broken.
+    `lrdoctor.toml` or `[tool.lrdoctor]`. Without `siblings` each run is judged as if it were alone. Raises `RuleError`,
+    `ConfigError` or `PluginError` where those are broken.
     """
+    # What a sweep says of the rate must not reach runs that nothing but their folder makes siblings.
+    report, _ = _examine(paths, config, siblings=siblings, trust=BY_SUBJECT)
+    return report
+
+
+def compare(*paths: str | Path, config: Config | None = None) -> Comparison:
+    """The runs below the paths side by side, by the trainings that they belong to, with the best rate of each sweep.
+
+    Inputs that cannot be used are in `Comparison.errors`. Raises as `analyze` does.
+    """
+    return tabulate(*_examine(paths, config, siblings=True, trust=0.0))
+
+
+def _examine(
+    paths: Sequence[str | Path], config: Config | None, *, siblings: bool, trust: float
+) -> tuple[Report, Mapping[Family, Sequence[RateResponse | None]]]:
+    """The report, and each family with what every one of its sweeps says of the rate; below `trust` in it, nothing."""
     config = load_config(Path.cwd()) if config is None else config
     detectors = plugins.detectors()
     chosen = settings(config, {name: module.Settings for name, module in detectors.items()})
     rules = tuple(rule for rule in known_rules(config) if config.wants(rule.id))
     runs, errors = read([Path(p) for p in paths], RoleNames(config.roles))
-    return Report(
-        runs=tuple(diagnose(run, detectors, chosen, rules) for run in runs),
+    measured = [_measure(run, detectors, chosen) for run in runs]
+    kin = families([member(run, findings) for run, (findings, _) in zip(runs, measured, strict=True)])
+    kin = kin if siblings else ()
+    responses = {
+        family: [response_of(family, sweep) if family.kinship >= trust else None for sweep in family.sweeps]
+        for family in kin
+    }
+    missed, best = _held_against_siblings(responses)
+    report = Report(
+        runs=tuple(
+            _conclude(run, [*findings, *missed.get(run.name, ())], skipped, rules, best.get(run.name))
+            for run, (findings, skipped) in zip(runs, measured, strict=True)
+        ),
         errors=tuple(errors),
         rules=tuple(rule.info for rule in rules),
         version=own_version(),
     )
+    return report, responses
+
+
+def _held_against_siblings(
+    responses: Mapping[Family, Sequence[RateResponse | None]],
+) -> tuple[dict[str, list[SiblingGap]], dict[str, Swept]]:
+    """What each run missed against its siblings, and what its sweep says of the rate; by the runs' names."""
+    missed: dict[str, list[SiblingGap]] = {}
+    best: dict[str, Swept] = {}
+    for family, told in responses.items():
+        for sweep, response in zip(family.sweeps, told, strict=True):
+            for sibling, gap in gaps(family, sweep, response):
+                missed.setdefault(sibling.name, []).append(gap)
+            if response is not None:
+                schedules = frozenset(sibling.member.schedule for sibling in sweep.siblings)
+                swept = Swept(response=response, metric=family.metric, schedules=schedules)
+                best |= {sibling.name: swept for sibling in sweep.siblings}
+    return missed, best
 
 
 def own_version() -> str:
@@ -63,8 +118,9 @@ def own_version() -> str:
 
 
 def finding_kinds() -> dict[str, type[Finding]]:
-    """Every kind of finding that an installed detector can make."""
-    return {module.FINDING.kind: module.FINDING for module in plugins.detectors().values()}
+    """Every kind of finding that an installed detector can make, and that of the comparison between runs."""
+    found = {module.FINDING.kind: module.FINDING for module in plugins.detectors().values()}
+    return found | {SiblingGap.kind: SiblingGap}
 
 
 def known_rules(config: Config, folders: Sequence[Path] = ()) -> tuple[Rule, ...]:
@@ -106,7 +162,15 @@ def _named(run: Run, found: Found, names: RoleNames) -> Run:
 def diagnose(
     run: Run, detectors: Mapping[str, Detector], chosen: Mapping[str, Any], rules: Iterable[Rule]
 ) -> Diagnosis:
-    """Everything that we say about one run."""
+    """Everything that we say about one run by itself."""
+    findings, skipped = _measure(run, detectors, chosen)
+    return _conclude(run, findings, skipped, rules, None)
+
+
+def _measure(
+    run: Run, detectors: Mapping[str, Detector], chosen: Mapping[str, Any]
+) -> tuple[list[Finding], list[Skipped]]:
+    """What the detectors find in the run, and those that could not speak."""
     findings: list[Finding] = []
     skipped: list[Skipped] = []
     for name, detector in detectors.items():
@@ -115,14 +179,28 @@ def diagnose(
             skipped.append(Skipped(what=name, reason=f"no series plays the role {', '.join(sorted(missing))}"))
         else:
             findings += _measured(name, detector, run, chosen[name], skipped)
+    return findings, skipped
+
+
+def _conclude(
+    run: Run,
+    findings: Sequence[Finding],
+    skipped: Sequence[Skipped],
+    rules: Iterable[Rule],
+    swept: Swept | None,
+) -> Diagnosis:
+    """What follows from the findings; `swept` is what the run's sweep says of the rate, or None."""
     advice = advise(rules, findings)
     verdict = _verdict(advice, findings)
     if verdict is Verdict.CANNOT_TELL:
-        skipped.insert(0, Skipped(what="diagnosis", reason=_lacking(run, advice)))
+        skipped = [Skipped(what="diagnosis", reason=_lacking(run, advice)), *skipped]
     schedule = _schedule(findings)
-    prescription = prescribe(run, advice, schedule) if verdict is Verdict.UNHEALTHY else None
+    prescription = None
+    if verdict is Verdict.UNHEALTHY:
+        prescription = prescribe(run, advice, schedule, findings, None if swept is None else swept.response)
     if prescription is not None:
-        prescription = replace(prescription, code=code_for(prescription, run))
+        prescription = with_expectation(prescription, run, swept)
+        prescription = replace(prescription, priors=priors(run), code=code_for(prescription, run))
     return Diagnosis(
         run=run,
         verdict=verdict,
@@ -130,6 +208,7 @@ def diagnose(
         advice=advice,
         prescription=prescription,
         schedule=schedule,
+        forecast=ending(run),
         skipped=tuple(skipped),
     )
 

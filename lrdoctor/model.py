@@ -273,6 +273,8 @@ class RuleInfo:
     what: str
     withholds: bool = False
     """Whether it says that the run cannot be judged, rather than judging it."""
+    instead: bool = False
+    """Whether it speaks in place of all others, of a run that is no training to be judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,6 +300,18 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """A range of peak rates that others use: published practice, which decides nothing."""
+
+    what: str
+    """What they are usual for, in a few words."""
+    low: float
+    high: float
+    """The same as `low` where one rate is usual."""
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
     """A prescription as code to paste."""
 
@@ -318,12 +332,14 @@ class Prescription:
     warmup_steps: int
     total_steps: int
     final_lr: float | None
-    params: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, float | str] = field(default_factory=dict)
     clip_grad_norm: float | None = None
     confidence: float
     reason: str
     expected: Expected | None = None
     alternatives: tuple[Prescription, ...] = ()
+    priors: tuple[Prior, ...] = ()
+    """What is usual for such a training, to hold the peak against."""
     code: Code | None = None
     """For the framework that the log came from; None where no rate was logged, and for alternatives."""
 
@@ -369,6 +385,8 @@ class Diagnosis:
     prescription: Prescription | None = None
     """None for a healthy run and for one that we cannot judge."""
     schedule: Schedule | None = None
+    forecast: Expected | None = None
+    """Where a run in progress will end under its own schedule; None where it has ended, or where that is not known."""
     skipped: tuple[Skipped, ...] = ()
 
     @property

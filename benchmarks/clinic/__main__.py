@@ -53,13 +53,29 @@ def weigh(argv: Sequence[str]) -> int:
     return fitting.main(argv)
 
 
+def cure(argv: Sequence[str]) -> int:
+    """Train every patient again as each advisor says, and print how they fare."""
+    from benchmarks.clinic import cure as treatment
+
+    return treatment.main(argv)
+
+
+def distances(argv: Sequence[str]) -> int:
+    """Fit the trees of `rate_distance` to the training tasks."""
+    from benchmarks.clinic import distances as fitting
+
+    return fitting.main(argv)
+
+
 STAGES: Mapping[str, Callable[[Sequence[str]], int | None]] = {
     "train": train,
     "weigh": weigh,
+    "distances": distances,
     "record": records.main,
     "score": scoring.main,
     "cadence": cadence.main,
     "early": early.main,
+    "cure": cure,
 }
 
 

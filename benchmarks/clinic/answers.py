@@ -66,7 +66,9 @@ def right_direction(answer: Answer, truth: Truth) -> bool:
 def lrdoctor_answers(folder: Path, truths: Sequence[Truth]) -> dict[str, Answer]:
     """lrdoctor's answer on each run below the folder, with its default settings."""
     # A run is named after its folder, or after the one file in it.
-    said = {diagnosis.name.split("/")[0]: diagnosis for diagnosis in analyze(folder, config=Config()).runs}
+    said = {
+        diagnosis.name.split("/")[0]: diagnosis for diagnosis in analyze(folder, config=Config(), siblings=False).runs
+    }
     return {truth.run: answer_of(said[truth.run], truth) for truth in truths if truth.run in said}
 
 

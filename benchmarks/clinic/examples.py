@@ -17,7 +17,8 @@ Examples = tuple[Tensor, Tensor, Tensor, Tensor]
 """Training inputs and targets, validation inputs and targets."""
 
 
-def _split(x: Tensor, y: Tensor, val: int = 256) -> Examples:
+def split(x: Tensor, y: Tensor, val: int = 256) -> Examples:
+    """Examples in an order of their own, the first `val` of them for validation."""
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(7))
     x, y = x[order], y[order]
     return x[val:], y[val:], x[:val], y[:val]
@@ -32,13 +33,13 @@ def _digits() -> tuple[Tensor, Tensor]:
 
 def digits() -> Examples:
     """Handwritten digits of 8 by 8 pixels (scikit-learn's copy of the UCI set)."""
-    return _split(*_digits())
+    return split(*_digits())
 
 
 def digits_themselves() -> Examples:
     """The same digits as their own targets."""
     x, _ = _digits()
-    return _split(x, x)
+    return split(x, x)
 
 
 def shapes() -> Examples:
@@ -49,7 +50,7 @@ def shapes() -> Examples:
     x = 0.7 * torch.randn(3000, 10, 10, generator=g)
     for i, (row, column) in enumerate(torch.randint(7, (3000, 2), generator=g).tolist()):
         x[i, row : row + 4, column : column + 4] += patterns[y[i]]
-    return _split(x, y)
+    return split(x, y)
 
 
 def table() -> Examples:
@@ -60,7 +61,7 @@ def table() -> Examples:
         4000, 20, n_informative=10, n_redundant=5, n_classes=5, n_clusters_per_class=2, flip_y=0.1, random_state=3
     )
     x = x / x.std(0) * 10 ** torch.linspace(-0.7, 0.3, 20).numpy()
-    return _split(torch.tensor(x, dtype=torch.float32), torch.tensor(y))
+    return split(torch.tensor(x, dtype=torch.float32), torch.tensor(y))
 
 
 def friedman() -> Examples:
@@ -70,14 +71,14 @@ def friedman() -> Examples:
     y = 10 * torch.sin(math.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2 + 10 * x[:, 3] + 5 * x[:, 4]
     noise = torch.randn(3000, generator=g) / torch.rand(3000, generator=g).clamp_min(0.05).sqrt()
     y = (y - 14.4) / 4.9 + 0.2 * noise
-    return _split(2 * x - 1, y)
+    return split(2 * x - 1, y)
 
 
 def waves() -> Examples:
     """A sum of waves over a line, without noise: the loss can fall for many decades."""
     x = torch.linspace(-1, 1, 2000).unsqueeze(1)
     y = (torch.sin(3 * x) + 0.5 * torch.sin(9 * x + 1) + 0.25 * torch.cos(17 * x)).squeeze(1)
-    return _split(x, y)
+    return split(x, y)
 
 
 def uncertain() -> Examples:
@@ -85,11 +86,11 @@ def uncertain() -> Examples:
     g = torch.Generator().manual_seed(17)
     x = 2 * torch.rand(3000, 6, generator=g) - 1
     spread = 0.05 + 0.25 * torch.sigmoid(4 * x[:, 0])
-    return _split(x, torch.tanh(2 * x[:, 1] * x[:, 2]) + x[:, 3] + spread * torch.randn(3000, generator=g))
+    return split(x, torch.tanh(2 * x[:, 1] * x[:, 2]) + x[:, 3] + spread * torch.randn(3000, generator=g))
 
 
 @lru_cache(maxsize=1)
-def _text() -> Tensor:
+def characters() -> Tensor:
     """Python's own reference as numbers of 32 characters: it comes with every Python."""
     from pydoc_data.topics import topics
 
@@ -99,7 +100,7 @@ def _text() -> Tensor:
 
 
 def _windows(length: int, count: int, first: int) -> Tensor:
-    text = _text()
+    text = characters()
     starts = torch.randint(first, first + 50_000, (count,), generator=torch.Generator().manual_seed(first + 1))
     return text[starts.unsqueeze(1) + torch.arange(length + 1)]
 
@@ -117,7 +118,7 @@ def recall() -> Examples:
     values = torch.randint(8, 16, (4000, 4), generator=g)
     asked = torch.randint(4, (4000, 1), generator=g)
     x = torch.cat([torch.stack([keys, values], 2).flatten(1), keys.gather(1, asked)], 1)
-    return _split(x, values.gather(1, asked).squeeze(1) - 8, val=128)
+    return split(x, values.gather(1, asked).squeeze(1) - 8, val=128)
 
 
 def wanderings() -> Examples:
@@ -130,7 +131,7 @@ def wanderings() -> Examples:
     for _ in range(12):
         place = torch.tanh(torch.einsum("nij,nj->ni", pull[y], place)) + 0.3 * torch.randn(3000, 3, generator=g)
         path.append(place)
-    return _split(torch.stack(path, 1), y, val=128)
+    return split(torch.stack(path, 1), y, val=128)
 
 
 def ratings() -> Examples:
@@ -140,7 +141,7 @@ def ratings() -> Examples:
     who = torch.randint(200, (8000,), generator=g)
     what = (150 * torch.rand(8000, generator=g) ** 2).long()
     score = (people[who] * things[what]).sum(1) / 2 + 0.3 * torch.randn(8000, generator=g)
-    return _split(torch.stack([who, what], 1), score)
+    return split(torch.stack([who, what], 1), score)
 
 
 def neighbours() -> Examples:
@@ -149,24 +150,24 @@ def neighbours() -> Examples:
     frequent = 1 / torch.arange(1, 121, dtype=torch.float32)
     topic = torch.rand(10, 120, generator=g) ** 4 * frequent
     chosen = torch.randint(10, (8000,), generator=g)
-    return _split(
+    return split(
         torch.multinomial(topic[chosen], 1, generator=g), torch.multinomial(topic[chosen], 1, generator=g).squeeze(1)
     )
 
 
 def bags() -> Examples:
     """Counts of the letters in windows of 60 characters, common and rare, and which of ten chapters they are from."""
-    text, g = _text(), torch.Generator().manual_seed(41)
+    text, g = characters(), torch.Generator().manual_seed(41)
     chapter = torch.randint(10, (3000,), generator=g)
     starts = chapter * 11_000 + torch.randint(10_000, (3000,), generator=g)
     counts = F.one_hot(text[starts.unsqueeze(1) + torch.arange(60)], 32).sum(1).float()
-    return _split(counts, chapter)
+    return split(counts, chapter)
 
 
 def pixels() -> Examples:
     """The digits as they come, from 0 to 16, neither centred nor scaled."""
     x, y = _digits()
-    return _split(8 * (x + 1), y)
+    return split(8 * (x + 1), y)
 
 
 def polynomial() -> Examples:
@@ -177,7 +178,7 @@ def polynomial() -> Examples:
     x = torch.stack(columns, 1)
     x = (x - x.mean(0)) / x.std(0) + 0.5
     y = x @ torch.randn(x.shape[1], generator=g) / 4 + 0.3 * torch.randn(3000, generator=g)
-    return _split(x, y)
+    return split(x, y)
 
 
 def letters() -> Examples:
@@ -192,7 +193,7 @@ def documents() -> Examples:
     frequent = 1 / torch.arange(1, 301, dtype=torch.float32)
     topic = torch.rand(6, 300, generator=g) ** 3 * frequent
     y = torch.randint(6, (1500,), generator=g)
-    return _split(torch.multinomial(topic[y], 12, replacement=True, generator=g), y)
+    return split(torch.multinomial(topic[y], 12, replacement=True, generator=g), y)
 
 
 def picture() -> Examples:
@@ -203,7 +204,7 @@ def picture() -> Examples:
     waves = torch.cat(
         [torch.sin(k * math.pi * x) for k in (1, 2, 4)] + [torch.cos(k * math.pi * x) for k in (1, 2, 4)], 1
     )
-    return _split(torch.cat([x, waves], 1), y)
+    return split(torch.cat([x, waves], 1), y)
 
 
 def tumours() -> Examples:
@@ -211,7 +212,7 @@ def tumours() -> Examples:
     from sklearn.datasets import load_breast_cancer
 
     x, y = load_breast_cancer(return_X_y=True)
-    return _split(torch.tensor((x - x.mean(0)) / x.std(0), dtype=torch.float32), torch.tensor(y), val=169)
+    return split(torch.tensor((x - x.mean(0)) / x.std(0), dtype=torch.float32), torch.tensor(y), val=169)
 
 
 def diabetes() -> Examples:
@@ -219,7 +220,7 @@ def diabetes() -> Examples:
     from sklearn.datasets import load_diabetes
 
     x, y = load_diabetes(return_X_y=True)
-    return _split(
+    return split(
         torch.tensor(20 * x, dtype=torch.float32), torch.tensor((y - y.mean()) / y.std(), dtype=torch.float32), val=142
     )
 
@@ -231,7 +232,7 @@ def spirals() -> Examples:
     r = torch.rand(3000, generator=g)
     angle = 6 * r + 2 * math.pi / 3 * y
     x = torch.stack([r * torch.cos(angle), r * torch.sin(angle)], 1)
-    return _split(2 * x + 0.05 * torch.randn(3000, 2, generator=g), y)
+    return split(2 * x + 0.05 * torch.randn(3000, 2, generator=g), y)
 
 
 def facts() -> Examples:
@@ -240,4 +241,4 @@ def facts() -> Examples:
     people, relations = torch.randn(80, 5, generator=g), torch.randn(12, 5, generator=g)
     pairs = torch.randint(80, (6000, 2), generator=g)
     scores = (people[pairs[:, 0]] * people[pairs[:, 1]]) @ relations.T
-    return _split(pairs, (scores + 0.5 * torch.randn(6000, 12, generator=g)).argmax(1))
+    return split(pairs, (scores + 0.5 * torch.randn(6000, 12, generator=g)).argmax(1))

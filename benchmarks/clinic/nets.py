@@ -184,3 +184,65 @@ def relation(tokens: int, width: int, classes: int) -> Net:
         return _dense(w, "out", one * other)
 
     return {"table": (tokens, width)} | _dense_shapes(out=(width, classes)), forward
+
+
+def normed(*sizes: int) -> Net:
+    """Dense layers, each but the last behind a batch norm (Ioffe & Szegedy, 2015) of the batch that it is given."""
+    layers = {f"layer{i}": (a, b) for i, (a, b) in enumerate(itertools.pairwise(sizes))}
+    shapes: dict[str, tuple[int, ...]] = _dense_shapes(**layers)
+    for name, (_, width) in list(layers.items())[:-1]:
+        shapes |= {f"{name}_gain": (width,), f"{name}_shift": (width,)}
+
+    def forward(w: Weights, x: Tensor) -> Tensor:
+        for name in layers:
+            x = _dense(w, name, x)
+            if name != f"layer{len(layers) - 1}":
+                x = x - x.mean(0)
+                x = torch.relu(x * torch.rsqrt((x * x).mean(0) + 1e-5) * w[f"{name}_gain"] + w[f"{name}_shift"])
+        return x
+
+    return shapes, forward
+
+
+def gated(tokens: int, width: int, outputs: int) -> Net:
+    """A gated recurrent unit (Cho et al., 2014) over tokens, with an answer at every place."""
+    shapes = _dense_shapes(into=(tokens, 3 * width), out=(width, outputs)) | {"again": (width, 3 * width)}
+
+    def forward(w: Weights, x: Tensor) -> Tensor:
+        fed = _dense(w, "into", torch.eye(tokens)[x])
+        state = torch.zeros_like(fed[..., 0, :width])
+        seen = []
+        for t in range(fed.shape[-2]):
+            keep, reset, new = fed[..., t, :].chunk(3, dim=-1)
+            k, r, n = (state @ w["again"]).chunk(3, dim=-1)
+            keep = torch.sigmoid(keep + k)
+            state = keep * state + (1 - keep) * torch.tanh(new + torch.sigmoid(reset + r) * n)
+            seen.append(state)
+        return _dense(w, "out", torch.stack(seen, -2))
+
+    return shapes, forward
+
+
+def filters(width: int, channels: int, outputs: int) -> Net:
+    """Two convolutions along a line, of seven and of five places with stride 2, then the mean."""
+    shapes = _dense_shapes(first=(width, channels), second=(5 * channels, channels), out=(channels, outputs))
+
+    def forward(w: Weights, x: Tensor) -> Tensor:
+        for name, size in (("first", width), ("second", 5)):
+            places = (x.shape[-2] - size) // 2 + 1
+            x = torch.cat([x[..., i : i + 2 * places : 2, :][..., :places, :] for i in range(size)], -1)
+            x = torch.relu(_dense(w, name, x))
+        return _dense(w, "out", x.mean(-2))
+
+    return shapes, forward
+
+
+def window(tokens: int, length: int, width: int, hidden: int, outputs: int) -> Net:
+    """The embeddings of a few tokens side by side, and a dense layer over them (Bengio et al., 2003)."""
+
+    def forward(w: Weights, x: Tensor) -> Tensor:
+        row = (torch.eye(tokens)[x] @ w["table"]).flatten(-2)
+        return _dense(w, "out", torch.tanh(_dense(w, "hidden", row)))
+
+    shapes = {"table": (tokens, width)} | _dense_shapes(hidden=(length * width, hidden), out=(hidden, outputs))
+    return shapes, forward

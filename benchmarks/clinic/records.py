@@ -28,7 +28,7 @@ def count(folder: Path) -> dict[str, Counter[str]]:
     """Faulty and sound runs by the rule that spoke of them."""
     truths = {truth.run: truth for truth in read_truth(folder)}
     records: dict[str, Counter[str]] = {}
-    for diagnosis in analyze(folder, config=Config()).runs:
+    for diagnosis in analyze(folder, config=Config(), siblings=False).runs:
         truth = truths.get(diagnosis.name.split("/")[0])
         if truth is None or truth.standing is Standing.GREY or truth.scenario.startswith(NOT_THE_RATE):
             continue

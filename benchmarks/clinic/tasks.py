@@ -46,12 +46,33 @@ from benchmarks.clinic.nets import (
     bag,
     convolutional,
     factors,
+    filters,
+    gated,
     neighbour,
+    normed,
     perceptron,
     recurrent,
     relation,
     residual,
     transformer,
+    window,
+)
+from benchmarks.clinic.puzzles import (
+    brackets,
+    following,
+    medians,
+    opinions,
+    orbits,
+    outliers,
+    rare,
+    remainders,
+    rings,
+    smudges,
+    switches,
+    tones,
+    topics_of,
+    visits,
+    wines,
 )
 
 
@@ -81,7 +102,7 @@ class Task:
     steps: int
     batch: int = 32
     kind: str = "classes"
-    """classes, regression or likelihood: what the loss is."""
+    """Name of one of the `CRITERIA`: what the loss is."""
     floor: float = 0.0
     """Lowest loss that there can be; where losses go below zero, ratios are taken from here."""
     scale: float = 1.0
@@ -136,6 +157,10 @@ def _data(task: Task) -> Data:
     if task.kind == "classes":
         wrong = torch.rand(y.shape, generator=generator) < 1 / 3
         noisy = torch.where(wrong, y.flatten()[torch.randperm(y.numel(), generator=generator)].view(y.shape), y)
+    elif task.kind in ("shares", "counts"):
+        wrong = torch.rand(len(y), generator=generator) < 1 / 3
+        noisy = y.clone()
+        noisy[wrong] = y[torch.randperm(len(y), generator=generator)][wrong]
     else:
         noisy = y + y.std() * torch.randn(y.shape, generator=generator)
     return Data(x=x, y=y, x_val=x_val, y_val=y_val, y_noisy=noisy)
@@ -151,12 +176,21 @@ def _likelihood(out: Tensor, y: Tensor) -> Tensor:
     return 0.5 * (log_var + (y - mean) ** 2 * torch.exp(-log_var)).mean()
 
 
+def _deviance(out: Tensor, y: Tensor) -> Tensor:
+    """Half the deviance of Poisson's law whose log-rate the net tells: 0 where it tells the count itself."""
+    log_rate = out.squeeze(-1)
+    return (torch.exp(log_rate) - y * log_rate + torch.xlogy(y, y) - y).mean()
+
+
 CRITERIA: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "classes": _cross_entropy,
     "regression": lambda out, y: (
         ((out.squeeze(-1) - y) ** 2).mean() if out.dim() > y.dim() else ((out - y) ** 2).mean()
     ),
     "likelihood": _likelihood,
+    "absolute": lambda out, y: (out.squeeze(-1) - y).abs().mean(),
+    "counts": _deviance,
+    "shares": lambda out, y: F.cross_entropy(out, y),
 }
 
 
@@ -277,6 +311,38 @@ TASKS: Mapping[str, Task] = {
             batch=16,
             kind="regression",
         ),
+        _task("remainders", remainders, window(23, 2, 16, 64, 23), {"sgd": 1e-1, "adamw": 1e-2}, 1500),
+        _task("wines", wines, perceptron(13, 24, 3), {"sgd": 3e-2, "adam": 3e-3}, 300, batch=8),
+        _task("outliers", outliers, perceptron(8, 32, 32, 1), {"sgd": 1e-2, "adam": 3e-3}, 1200, kind="absolute"),
+        _task("visits", visits, perceptron(12, 32, 32, 1), {"sgd": 3e-3, "adamw": 3e-3}, 1000, batch=64, kind="counts"),
+        _task("rare", rare, perceptron(30, 2), {"sgd": 3e-2, "adam": 1e-2}, 2000, batch=8),
+        _task("tones", tones, filters(7, 12, 5), {"sgd": 1e-1, "adam": 1e-2}, 600),
+        _task("brackets", brackets, gated(4, 20, 7), {"sgd": 3e-1, "adam": 1e-2}, 700, batch=16),
+        _task(
+            "smudges",
+            smudges,
+            perceptron(64, 32, 64),
+            {"sgd": 1.0, "adam": 3e-3},
+            800,
+            batch=128,
+            kind="regression",
+        ),
+        _task(
+            "rings", rings, perceptron(2, 24, 24, 24, 2, act=torch.tanh), {"sgd": 1e-1, "adam": 1e-2}, 600, batch=200
+        ),
+        _task(
+            "medians",
+            medians,
+            transformer(20, 9, 16, 1, 1, last_only=True),
+            {"sgd": 3e-2, "adamw": 3e-3},
+            800,
+            kind="regression",
+        ),
+        _task("opinions", opinions, perceptron(16, 48, 48, 6), {"sgd": 1e-1, "adam": 3e-3}, 1500, kind="shares"),
+        _task("following", following, window(32, 4, 10, 48, 32), {"sgd": 1e-1, "adamw": 3e-3}, 1200, batch=64),
+        _task("switches", switches, normed(12, 32, 32, 2), {"sgd": 1e-1, "adam": 1e-2}, 900, batch=48),
+        _task("orbits", orbits, residual(3, 24, 3, 2), {"sgd": 1e-2, "adamw": 3e-3}, 1500, kind="regression"),
+        _task("shares_of_words", topics_of, normed(30, 40, 8), {"sgd": 3e-2, "adamw": 3e-3}, 400),
         _task("bags", bags, perceptron(32, 10), {"sgd": 1e-2, "adamw": 1e-2}, 1500),
         _task("spirals", spirals, perceptron(2, 40, 40, 3, act=torch.tanh), {"sgd": 1e-1, "adam": 3e-3}, 1500),
         _task(

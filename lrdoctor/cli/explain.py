@@ -104,8 +104,8 @@ def _page(rule: Rule, kinds: Mapping[str, type[Finding]], width: int) -> Iterato
     """The page, line by line, in the order in which a sceptic asks."""
     from lrdoctor.reports._escape import plain
 
-    withholds = ", withholds judgement" if rule.verdict else ""
-    yield plain(f"{rule.id} {rule.name} ({rule.severity}{withholds})", 10_000)
+    manner = (", withholds judgement" if rule.verdict else "") + (", in place of all others" if rule.instead else "")
+    yield plain(f"{rule.id} {rule.name} ({rule.severity}{manner})", 10_000)
     yield from _wrapped(rule.what, width, "")
     also = [_alone(rule)] if rule.alone else []
     to_do = [_to_do(spec) for spec in rule.fix]

@@ -32,6 +32,8 @@ LEAST_POINTS = 25
 GRID: Floats = np.linspace(0.0, 1.0, 201)
 """Where the rate and its sum are tabulated, as fractions of the run."""
 TINY = 1e-9
+MANY = 10.0
+"""So many times something is said in times, and no longer as a percentage."""
 EDGES: Floats = np.linspace(0.0, 1.0, STRETCHES + 1)
 MIDDLES: Floats = (EDGES[:-1] + EDGES[1:]) / 2
 """Of the stretches, as fractions of the run."""
@@ -65,7 +67,11 @@ PHRASES: Mapping[str, Callable[[float], str]] = {
     "peak_at": lambda v: f"the rate was at its peak after {v:.1%} of the run",
     "anneal_gain": lambda v: f"after the rate had fallen to half, the loss fell by {v:.1%} of the drop",
     "end_ratio": lambda v: f"the loss ended at {math.exp(v):.3g} of the untrained one",
-    "lost": lambda v: f"the loss ended above its best level by {v:.1%} of the drop",
+    "lost": lambda v: (
+        f"the loss ended above its best level by {v:.1%} of the drop"
+        if v < MANY
+        else f"the loss ended above its best level by {v:.2g} times the drop"
+    ),
     "early_rise": lambda v: f"early on the loss rose by {10**v - 1:.2g} times the whole drop",
     "train_over_course": lambda v: f"the training loss ended at {math.exp(v):.3g} times the validation loss",
     "gradient_early": lambda v: f"the gradient norm was {10**v:.2g} times its first value soon after the start",

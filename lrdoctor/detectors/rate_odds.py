@@ -94,7 +94,7 @@ def detect(run: Run, settings: Settings) -> Iterator[RateOdds]:
     pro = [name for pull, name in pulls if pull >= settings.piece]
     con = [name for pull, name in reversed(pulls) if pull <= -settings.piece]
     yield RateOdds(
-        series=run.roles[_course_of(run, kind)],
+        series=run.roles[course_of(run, kind)],
         span=span,
         confidence=float(odds[leaning]),
         leaning=ANSWERS[leaning],
@@ -111,7 +111,7 @@ def detect(run: Run, settings: Settings) -> Iterator[RateOdds]:
     )
 
 
-def _course_of(run: Run, kind: str) -> Role:
+def course_of(run: Run, kind: str) -> Role:
     """The loss that the symptoms were taken from."""
     alone = Role.TRAIN_LOSS not in run.roles
     return Role.VAL_LOSS if alone or kind.startswith("validation") else Role.TRAIN_LOSS

@@ -66,8 +66,9 @@ def _head(table: Mapping[str, Any], file: str) -> Iterator[str]:
         yield "references: needs at least one source"
     if table.get("verdict") == "cannot_tell" and table.get("severity") != "info":
         yield "verdict: 'cannot_tell' needs severity 'info'"
-    if table.get("alone") is True and table.get("severity") != "info":
-        yield "alone: needs severity 'info'"
+    for key in ("alone", "instead"):
+        if table.get(key) is True and table.get("severity") != "info":
+            yield f"{key}: needs severity 'info'"
 
 
 def _clause(path: str, clause: dict[str, Any], kinds: Kinds) -> Iterator[str]:

@@ -32,6 +32,7 @@ def advise(rules: Iterable[Rule], findings: Iterable[Finding]) -> tuple[Advice, 
     for finding in findings:
         seen.setdefault(finding.kind, []).append((finding, readings(finding)))
     said = [(rule, advice) for rule in rules if (advice := _speak(rule, seen)) is not None]
+    said = [pair for pair in said if pair[0].instead] or said
     fault = any(rule.severity is not Severity.INFO for rule, _ in said)
     withheld = any(rule.verdict for rule, _ in said)
     kept = [a for rule, a in said if not (rule.alone and (fault or (withheld and not rule.verdict)))]

@@ -135,6 +135,10 @@ class Rule:
     """Speaks only where no warning and no error does; and says "all is well" only where no rule withholds judgement.
 
     Only for severity info."""
+    instead: bool = False
+    """Where it speaks, no other rule does but those of this kind: the run is no training to be judged.
+
+    Only for severity info."""
     verdict: Literal["cannot_tell"] | None = None
     """`cannot_tell`: the rule withholds judgement. Only for severity info."""
 
@@ -147,4 +151,5 @@ class Rule:
             severity=self.severity,
             what=self.what.strip(),
             withholds=self.verdict == "cannot_tell",
+            instead=self.instead,
         )

@@ -1,18 +1,27 @@
-"""The numbers of the next run: what the fixes ask for, resolved with the run's own numbers.
+"""The numbers of the next run: what the fixes ask for, resolved with the best evidence that there is.
 
-The advice comes worst first, and the first fix of a kind decides: one report never says both "lower" and "raise".
+The advice comes worst first, and the first fix of a kind decides: one report never says both "lower" and "raise". How
+far the peak moves is then read, best evidence first, from
+
+1. sibling runs at other rates, as far as they reach (`siblings.response`);
+2. the rate at which this run broke away, where it rose to it (`divergence_rate`);
+3. the run's own curve, by what such curves needed (`rate_distance`), if it points the same way as the fix;
+4. the factor that the rule gives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from lrdoctor.detectors.divergence_rate import DivergenceRate
+from lrdoctor.detectors.rate_distance import RateDistance
 from lrdoctor.model import (
     AddWarmup,
     Advice,
     ClipGrad,
+    Finding,
     Fix,
     Prescription,
     Role,
@@ -24,6 +33,7 @@ from lrdoctor.model import (
     UseSchedule,
 )
 from lrdoctor.ordering import quantile
+from lrdoctor.siblings.response import RateResponse
 
 F = TypeVar("F", bound=Fix)
 
@@ -37,12 +47,26 @@ ANNEALED = ("cosine", "linear")
 """Schedules that are kept where nothing asks for another: they end where a run should end."""
 BOLDER = 3.0
 """The alternative goes so many times further the same way: about half a decade."""
+BELOW_ONSET = 0.1
+"""A tenth of the rate at which a run broke away was among the good peaks in half of the clinic's divergences, half of
+it in three of ten (`benchmarks/finding.py`)."""
+LEAST_STEP = 0.2
+"""Decades. A curve that asks for less asks for nothing."""
+FARTHEST = 2.0
+"""Decades at once: beyond, what the curve shows is no matter of degree."""
 
 
-def prescribe(run: Run, advice: Sequence[Advice], schedule: Schedule | None) -> Prescription | None:
+def prescribe(
+    run: Run,
+    advice: Sequence[Advice],
+    schedule: Schedule | None,
+    findings: Sequence[Finding] = (),
+    response: RateResponse | None = None,
+) -> Prescription | None:
     """The configuration to try next, with a bolder one as alternative; None where no advice changes a number.
 
     `advice` comes worst first; mere information changes nothing. `schedule` is what the logged rate did, or None.
+    `findings` are all of this run, `response` is what its sweep says of the rate, or None.
     """
     serious = [a for a in advice if a.rule.severity is not Severity.INFO]
     fixes = [fix for a in serious for fix in a.fixes]
@@ -54,6 +78,8 @@ def prescribe(run: Run, advice: Sequence[Advice], schedule: Schedule | None) -> 
         return None
     total = run.planned_steps or _length(span)
     law = law or UseSchedule(schedule=schedule.kind if schedule and schedule.kind in ANNEALED else "cosine")
+    factor, source = _factor(scale, peak, findings, response)
+    reasons = [f"{a.rule.id} {a.rule.name}" for a in deciding] + ([f"peak from {source}"] if source else [])
     prescription = _scaled(
         Prescription(
             peak_lr=None,
@@ -66,20 +92,49 @@ def prescribe(run: Run, advice: Sequence[Advice], schedule: Schedule | None) -> 
             if clip is None
             else _clip(run, clip, before=min(a.because[0].span.first for a in deciding)),
             confidence=min(a.confidence for a in deciding),
-            reason="; ".join(f"{a.rule.id} {a.rule.name}" for a in deciding),
+            reason="; ".join(reasons),
         ),
-        scale.factor if scale else 1.0,
+        factor,
         peak,
         law.final_fraction,
     )
-    if scale is None:
-        return prescription
-    bolder = scale.factor * (BOLDER if scale.factor > 1 else 1 / BOLDER)
-    return replace(prescription, alternatives=(_scaled(prescription, bolder, peak, law.final_fraction),))
+    others = tuple(
+        _scaled(prescription, other, peak, law.final_fraction) for other in _otherwise(scale, factor, peak, response)
+    )
+    return replace(prescription, alternatives=others)
 
 
 def _first(fixes: Sequence[Fix], kind: type[F]) -> F | None:
     return next((fix for fix in fixes if isinstance(fix, kind)), None)
+
+
+def _factor(
+    scale: ScaleLr | None, peak: float | None, findings: Sequence[Finding], response: RateResponse | None
+) -> tuple[float, str]:
+    """What the peak is multiplied by, and what says so; an empty string where the rule itself does."""
+    if response is not None and peak is not None:
+        # Beyond a border nothing is known but the way, and `next_rates` leads with how far that is worth trying.
+        best = response.next_rates[0] if response.on_border else response.best_rate
+        return best / peak, f"{response.runs} sibling runs at {response.rates} rates"
+    if scale is None:
+        return 1.0, ""
+    onset = next((f.onset_factor for f in findings if isinstance(f, DivergenceRate)), None)
+    if scale.factor < 1 and onset is not None and BELOW_ONSET * onset < scale.factor:
+        return BELOW_ONSET * onset, "the rate at which it broke away"
+    far = next((f.decades for f in findings if isinstance(f, RateDistance)), 0.0)
+    if abs(far) >= LEAST_STEP and (far > 0) is (scale.factor > 1):
+        return 10 ** max(-FARTHEST, min(far, FARTHEST)), "the run's own curve"
+    return scale.factor, ""
+
+
+def _otherwise(
+    scale: ScaleLr | None, factor: float, peak: float | None, response: RateResponse | None
+) -> Iterator[float]:
+    """Factors of the alternatives, best first."""
+    if response is not None and peak is not None:
+        yield from (rate / peak for rate in response.next_rates if abs(rate / peak / factor - 1) > 0.02)
+    elif scale is not None:
+        yield factor * (BOLDER if scale.factor > 1 else 1 / BOLDER)
 
 
 def _scaled(prescription: Prescription, factor: float, peak: float | None, final_fraction: float) -> Prescription:

@@ -63,8 +63,10 @@ def number(value: Evidence) -> str:
             return plain(str(value), 60)
 
 
-def typed(value: float) -> str:
+def typed(value: float | str) -> str:
     """Exact enough to be run, and no exponent where whole digits do."""
+    if isinstance(value, str):
+        return plain(value)
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else f"{value:.6g}"
 
 

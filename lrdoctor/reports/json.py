@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, TextIO
 
 import numpy as np
 
 from lrdoctor.model import Advice, Diagnosis, Finding, Prescription, Report, Run, Schedule, Verdict
+from lrdoctor.reports._strict import strict
 
 SUFFIX = ".json"
 SCHEMA_VERSION = 1
@@ -18,7 +17,7 @@ SCHEMA_VERSION = 1
 
 def write(report: Report, out: TextIO) -> None:
     """Write the whole report as one JSON document."""
-    out.write(json.dumps(_strict(_report(report)), indent=2, ensure_ascii=True, allow_nan=False) + "\n")
+    out.write(json.dumps(strict(_report(report)), indent=2, ensure_ascii=True, allow_nan=False) + "\n")
 
 
 def _report(report: Report) -> dict[str, Any]:
@@ -55,6 +54,7 @@ def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in diagnosis.findings],
         "advice": [_advice(advice, diagnosis.findings) for advice in diagnosis.advice],
         "prescription": _prescription(diagnosis.prescription) if diagnosis.prescription else None,
+        "forecast": asdict(diagnosis.forecast) if diagnosis.forecast else None,
         "incidents": [asdict(incident) for incident in run.incidents],
         "notes": run.notes,
         "skipped": [asdict(skipped) for skipped in diagnosis.skipped],
@@ -125,23 +125,7 @@ def _prescription(prescription: Prescription) -> dict[str, Any]:
         "confidence": prescription.confidence,
         "reason": prescription.reason,
         "expected": asdict(prescription.expected) if prescription.expected else None,
+        "priors": [asdict(prior) for prior in prescription.priors],
         "alternatives": [_prescription(alternative) for alternative in prescription.alternatives],
         "code": asdict(prescription.code) if prescription.code else None,
     }
-
-
-def _strict(value: Any) -> Any:
-    """The same with null for what is no finite number, and no lone surrogate, which strict readers refuse."""
-    match value:
-        case str():
-            return value.encode("utf-8", "backslashreplace").decode()
-        case np.generic():
-            return _strict(value.item())
-        case float():
-            return value if math.isfinite(value) else None
-        case Mapping():
-            return {_strict(key): _strict(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_strict(item) for item in value]
-        case _:
-            return value

@@ -8,6 +8,7 @@ from typing import TextIO
 from lrdoctor.model import (
     Advice,
     Diagnosis,
+    Expected,
     Finding,
     Fix,
     Prescription,
@@ -75,8 +76,14 @@ def _unhealthy(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
     if diagnosis.prescription:
         yield BLANK
         yield from _prescription(diagnosis.prescription)
+    yield from _forecast(diagnosis)
     remarks = [*_remarks(diagnosis.run), *_not_looked_at(diagnosis.skipped)]
     yield from (BLANK, *remarks) if remarks else ()
+
+
+def _forecast(diagnosis: Diagnosis) -> Iterator[Line]:
+    if diagnosis.forecast:
+        yield line(2, f"as it goes on, it will end at {_banded(diagnosis.forecast)}")
 
 
 def _headline(diagnosis: Diagnosis, verdict: str, style: str) -> Line:
@@ -149,12 +156,19 @@ def _to_do(fixes: tuple[Fix, ...], *, words_only: bool) -> Iterator[Line]:
     yield from (line(4, "to do: ", in_words(fix)) for fix in fixes if isinstance(fix, Say) or not words_only)
 
 
+def _banded(expected: Expected) -> str:
+    band = f"90% band {number(expected.low)} to {number(expected.high)}"
+    return f"{plain(expected.metric)} {number(expected.value)} ({band})"
+
+
 def _prescription(prescription: Prescription) -> Iterator[Line]:
     yield line(2, ("try next: ", "bold"), (settings(prescription), "bold"))
     yield line(4, "why: ", prescription.reason, f" ({sure(prescription.confidence)})")
-    if expected := prescription.expected:
-        band = f"90% band {number(expected.low)} to {number(expected.high)}"
-        yield line(4, f"expect {plain(expected.metric)} {number(expected.value)} ({band})")
+    if prescription.expected:
+        yield line(4, f"expect {_banded(prescription.expected)}")
+    for prior in prescription.priors:
+        usual = number(prior.low) + (f" to {number(prior.high)}" if prior.high != prior.low else "")
+        yield line(4, (f"prior, which decided nothing: {usual} is usual for {prior.what} ({prior.source})", "dim"))
     for other in prescription.alternatives[:MOST]:
         yield line(2, "or: ", settings(other))
     if prescription.code:
@@ -188,6 +202,11 @@ def _healthy(diagnosis: Diagnosis, name_width: int) -> Iterator[Line]:
     name = plain(diagnosis.name)
     name += " " * (max(name_width - columns(name), 0) + 2)
     yield line(0, "healthy  ", (name, "bold"), curve, final, (told, STYLES[Severity.INFO]))
+    # What is no training has nothing else to show.
+    for advice in diagnosis.advice:
+        if advice.rule.instead:
+            yield line(2, (f"{advice.rule.id} {advice.rule.name}: ", STYLES[advice.rule.severity]), advice.message)
+    yield from _forecast(diagnosis)
     yield from _remarks(run)
     yield from _not_looked_at(diagnosis.skipped)
 

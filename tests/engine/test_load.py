@@ -87,6 +87,7 @@ def line(write: Write, kinds: Kinds, old: str, new: str, path: str) -> str:
         ('["A. Author, A Paper, 2020"]', "[]", "references: needs at least one source"),
         ('"error"', '"error"\nverdict = "cannot_tell"', "verdict: 'cannot_tell' needs severity 'info'"),
         ('"error"', '"warning"\nalone = true', "alone: needs severity 'info'"),
+        ('"error"', '"error"\ninstead = true', "instead: needs severity 'info'"),
         ('"error"', '"info"\nverdict = "healthy"', "verdict: should be 'cannot_tell', not 'healthy'"),
         ("finding = ", "fnding = ", "when.0: unknown key 'fnding'; did you mean 'finding'?"),
         ("finding = ", "fnding = ", "when.0: missing key 'finding'"),

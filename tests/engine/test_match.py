@@ -177,6 +177,14 @@ def test_a_rule_that_speaks_alone_is_silent_beside_a_fault() -> None:
     assert [a.rule.id for a in advise(rules, [spike(), rate()])] == ["LRD101", "LRD002"]
 
 
+def test_a_rule_that_speaks_instead_silences_all_others() -> None:
+    instead = rule(clause("rate"), id="LRD533", severity=Severity.INFO, instead=True)
+    another = rule(clause("rate"), id="LRD539", severity=Severity.INFO, instead=True)
+    rules = [rule(clause("spike"), id="LRD101", severity=Severity.ERROR), instead, another]
+    assert [a.rule.id for a in advise(rules, [spike()])] == ["LRD101"]
+    assert [a.rule.id for a in advise(rules, [spike(), rate()])] == ["LRD533", "LRD539"]
+
+
 def message(text: str, *findings: Finding) -> str:
     (advice,) = advise([rule(clause("spike"), clause("rate"), message=text)], [*findings, rate(0.25)])
     return advice.message

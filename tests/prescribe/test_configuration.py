@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lrdoctor.detectors.divergence_rate import DivergenceRate
+from lrdoctor.detectors.rate_distance import RateDistance
 from lrdoctor.model import (
     AddWarmup,
     Advice,
@@ -27,7 +29,8 @@ from lrdoctor.model import (
     Span,
     UseSchedule,
 )
-from lrdoctor.prescribe.configuration import BOLDER, prescribe
+from lrdoctor.prescribe.configuration import BELOW_ONSET, BOLDER, FARTHEST, prescribe
+from lrdoctor.siblings.response import RateResponse, respond
 from lrdoctor.testing import Points, constant_rate, make_run
 
 
@@ -267,3 +270,96 @@ def test_never_contradicts_itself(said: list[tuple[list[Fix], Severity]]) -> Non
     for alternative in prescription.alternatives:
         assert (alternative.lr_scale > 1) == (first > 1)
     assert 0 <= prescription.warmup_steps <= prescription.total_steps / 10
+
+
+# ----------------------------------------------------------------------------------------- how far, best evidence first
+
+
+def distance(decades: float) -> RateDistance:
+    return RateDistance(
+        series="train_loss", span=Span(0, 1999), confidence=0.5, decades=decades, error=0.5, rate_logged=True
+    )
+
+
+def broke_away(factor: float | None) -> DivergenceRate:
+    known: dict[str, Any] = {"onset_lr": None if factor is None else 0.1 * factor, "onset_factor": factor}
+    return DivergenceRate(
+        series="train_loss",
+        span=Span(0, 1999),
+        confidence=0.9,
+        onset_step=100,
+        onset_fraction=0.05,
+        cause="rise",
+        recovered=False,
+        highest_before_lr=None,
+        still_rising=None,
+        **known,
+    )
+
+
+def swept(*losses: float | None, rates: Sequence[float] = (0.001, 0.01, 0.1)) -> RateResponse:
+    found = respond(rates, losses, start=2.3)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("fix", "decades"), [(LOWER, -0.5), (LOWER, -1.6), (HIGHER, 0.5), (HIGHER, 1.6)])
+def test_the_curve_says_how_far_where_it_points_the_same_way(fix: ScaleLr, decades: float) -> None:
+    said = prescribe(RUN, [advice(fix)], None, [distance(decades)])
+    assert said is not None
+    assert said.lr_scale == pytest.approx(10**decades, rel=0.01)
+    assert "the run's own curve" in said.reason
+
+
+@pytest.mark.parametrize(("fix", "decades"), [(LOWER, 0.8), (HIGHER, -0.8), (LOWER, -0.1), (HIGHER, 0.1)])
+def test_a_curve_that_disagrees_or_says_nothing_leaves_the_factor_to_the_rule(fix: ScaleLr, decades: float) -> None:
+    said = prescribe(RUN, [advice(fix)], None, [distance(decades)])
+    assert said is not None
+    assert said.lr_scale == pytest.approx(fix.factor)
+    assert "curve" not in said.reason
+
+
+def test_nothing_moves_the_peak_further_than_two_decades_at_once() -> None:
+    said = prescribe(RUN, [advice(HIGHER)], None, [distance(5.0)])
+    assert said is not None
+    assert said.lr_scale == pytest.approx(10**FARTHEST)
+
+
+def test_a_curve_alone_moves_no_peak() -> None:
+    said = prescribe(RUN, [advice(UseSchedule(schedule="linear"))], None, [distance(1.0)])
+    assert said is not None
+    assert said.lr_scale == 1.0
+
+
+def test_the_rate_at_which_it_broke_away_bounds_the_peak() -> None:
+    said = prescribe(RUN, [advice(LOWER)], None, [broke_away(0.2), distance(-0.3)])
+    assert said is not None
+    assert said.lr_scale == pytest.approx(0.2 * BELOW_ONSET)
+    assert "broke away" in said.reason
+
+
+@pytest.mark.parametrize("factor", [None, 1.0])
+def test_a_rate_that_stood_at_its_peak_tells_no_edge(factor: float | None) -> None:
+    said = prescribe(RUN, [advice(LOWER)], None, [broke_away(factor), distance(-0.5)])
+    assert said is not None
+    assert said.lr_scale == pytest.approx(10**-0.5, rel=0.01)
+
+
+def test_siblings_overrule_everything_else() -> None:
+    response = swept(1.2, 0.3, 1.5)
+    said = prescribe(RUN, [advice(HIGHER)], None, [broke_away(0.2), distance(1.0)], response)
+    assert said is not None
+    assert said.peak_lr == pytest.approx(response.best_rate, rel=0.01)
+    assert 0.002 < response.best_rate < 0.05
+    assert "3 sibling runs" in said.reason
+    assert all(other.peak_lr != said.peak_lr for other in said.alternatives)
+
+
+def test_beyond_a_border_the_next_rate_to_try_is_prescribed() -> None:
+    response = swept(0.3, 1.2, 1.5)
+    assert response.on_border == "low"
+    said = prescribe(RUN, [advice(LOWER)], None, [], response)
+    assert said is not None
+    assert said.peak_lr == pytest.approx(response.next_rates[0], rel=0.01)
+    assert said.peak_lr is not None
+    assert said.peak_lr < 0.001

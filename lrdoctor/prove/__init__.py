@@ -1,0 +1,1 @@
+"""Re-train with what was prescribed, and say whether it helped."""
