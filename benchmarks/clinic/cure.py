@@ -30,6 +30,7 @@ import csv
 import hashlib
 import json
 import math
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -111,13 +112,16 @@ def beside_siblings(case: Case, trials: Sequence[Trial], steps: int) -> Next | N
 
 def _examined(case: Case, trials: Sequence[Trial], others: Sequence[Path]) -> list[Diagnosis]:
     """One diagnosis for each training, of logs in one folder, written as the patient's own was."""
+    # Named after the patient, as a user would name another try of it: a run's name is all that tells its siblings here.
+    names = [case.truth.run + (f"-again{i}" if i else "") for i in range(len(trials))]
     with tempfile.TemporaryDirectory() as folder:
-        for i, trial in enumerate(trials):
-            stages.write_run(
-                Path(folder) / f"trial{i}" / "metrics.csv", trial.run, every=case.every, averaged=case.averaged
-            )
-        found = {Path(d.run.path).parent.name: d for d in analyze(folder, *others, config=Config()).runs}
-    return [found[f"trial{i}"] for i in range(len(trials))]
+        for name, trial in zip(names, trials, strict=True):
+            log = Path(folder) / name / "metrics.csv"
+            stages.write_run(log, trial.run, every=case.every, averaged=case.averaged)
+        for other in others:
+            shutil.copytree(other, Path(folder) / other.name)
+        found = {d.run.path.parent.name: d for d in analyze(folder, config=Config()).runs}
+    return [found[name] for name in names]
 
 
 def prescribed(patient: Patient, prescription: Prescription, steps: int) -> Member:

@@ -5,31 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from lrdoctor.prove.loop import Proof
-
-FORMATS = ("text", "json")
-
-
-class Output(click.ParamType[tuple[str, Path]]):
-    """`FORMAT=FILE`."""
-
-    name = "format=file"
-
-    def convert(
-        self, value: str | tuple[str, Path], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, Path]:
-        """The format's name and the file, or a usage error."""
-        if isinstance(value, tuple):
-            return value
-        form, _, file = value.partition("=")
-        if form not in FORMATS or not file:
-            self.fail(f"{value!r} is not FORMAT=FILE with a format of {', '.join(FORMATS)}", param, ctx)
-        return form, Path(file)
+from lrdoctor.cli._output import TEXT_OR_JSON, config_option, output_option, write_all
+from lrdoctor.cli.rules import format_option
 
 
 @click.command(context_settings={"max_content_width": 100})
@@ -62,14 +42,9 @@ class Output(click.ParamType[tuple[str, Path]]):
     metavar="SECONDS",
     help="Between two looks at a growing log.",
 )
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="What to print.")
-@click.option("--output", "outputs", metavar="FORMAT=FILE", type=Output(), multiple=True, help="Write a file, too.")
-@click.option(
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path),
-    help="Configuration file, instead of the nearest lrdoctor.toml or pyproject.toml.",
-)
+@format_option
+@output_option(lambda: TEXT_OR_JSON)
+@config_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -104,6 +79,7 @@ def command(
     from lrdoctor.config import load_config
     from lrdoctor.errors import LrdoctorError
     from lrdoctor.prove.loop import default_folder, prove
+    from lrdoctor.prove.report import WRITERS
     from lrdoctor.prove.trial import Options
 
     options = Options(
@@ -121,28 +97,10 @@ def command(
         proof = prove(run, options, siblings=siblings, say=_progress())
     except KeyboardInterrupt:
         raise LrdoctorError("interrupted, and the training ended; the same command goes on from here") from None
-    _write(proof, form, outputs)
+    write_all(lambda name, out: WRITERS[name](proof, out), form, outputs)
     ctx.exit(0 if proof.helped else 1)
 
 
 def _progress() -> Callable[[str], None]:
     """A line on standard error, where that is a terminal."""
     return (lambda text: click.echo(f"lrdoctor: {text}", err=True)) if sys.stderr.isatty() else lambda _: None
-
-
-def _write(proof: Proof, form: str, outputs: Sequence[tuple[str, Path]]) -> None:
-    """On standard output in one format, and in files in others; a file is replaced only once the new one is whole."""
-    from lrdoctor.errors import LrdoctorError
-    from lrdoctor.prove.report import WRITERS
-
-    for name, file in outputs:
-        temporary = file.with_name(f".{file.name}.part")
-        try:
-            with temporary.open("w", encoding="utf-8", newline="\n") as out:
-                WRITERS[name](proof, out)
-            temporary.replace(file)
-        except OSError as error:
-            raise LrdoctorError(f"{file}: cannot be written: {error.strerror or error}") from error
-        finally:
-            temporary.unlink(missing_ok=True)
-    WRITERS[form](proof, sys.stdout)
