@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from lrdoctor import plugins
 from lrdoctor.comparison.table import Comparison, tabulate
-from lrdoctor.config import Config, load_config, settings
+from lrdoctor.config import Config, Limits, load_config, settings
 from lrdoctor.detectors.lr_schedule import LrSchedule
 from lrdoctor.engine.load import load_rules, rules_dir
 from lrdoctor.engine.match import advise
@@ -29,7 +30,11 @@ from lrdoctor.model import (
     Skipped,
     Verdict,
 )
-from lrdoctor.parsers._discovery import Found, discover
+from lrdoctor.parsers._beside import Beside, beside
+from lrdoctor.parsers._damage import PLACES
+from lrdoctor.parsers._discovery import STANDARD_INPUT, Found, discover
+from lrdoctor.parsers._piped import piped
+from lrdoctor.parsers._same_training import merged
 from lrdoctor.plugins import Detector
 from lrdoctor.prescribe.code import code_for
 from lrdoctor.prescribe.configuration import prescribe
@@ -71,7 +76,7 @@ def _examine(
     detectors = plugins.detectors()
     chosen = settings(config, {name: module.Settings for name, module in detectors.items()})
     rules = tuple(rule for rule in known_rules(config) if config.wants(rule.id))
-    runs, errors = read([Path(p) for p in paths], RoleNames(config.roles))
+    runs, errors = read([Path(p) for p in paths], RoleNames(config.roles), config.limits)
     measured = [_measure(run, detectors, chosen) for run in runs]
     kin = families([member(run, findings) for run, (findings, _) in zip(runs, measured, strict=True)])
     kin = kin if siblings else ()
@@ -128,25 +133,58 @@ def known_rules(config: Config, folders: Sequence[Path] = ()) -> tuple[Rule, ...
     return load_rules([rules_dir(), *config.rules, *folders], finding_kinds(), plugins.names("schedules"))
 
 
-def read(paths: Sequence[Path], names: RoleNames) -> tuple[list[Run], list[Problem]]:
-    """Every run below the paths with its roles, and the inputs that could not be used."""
+def read(paths: Sequence[Path], names: RoleNames, limits: Limits | None = None) -> tuple[list[Run], list[Problem]]:
+    """Every training below the paths once, with its roles, and the inputs that could not be used."""
+    limits = Limits() if limits is None else limits
     parsers = plugins.parsers()
     runs: list[Run] = []
     problems: list[Problem] = []
-    passed_over: list[Problem] = []
-    for found in discover(paths, parsers):
+    passed_over: dict[Path, list[Problem]] = {}
+    told: set[Path] = set()
+    for found in discover(paths, parsers, limits.depth):
         if isinstance(found, Problem):
             problems.append(found)
             continue
         try:
-            runs += [_named(run, found, names) for run in parsers[found.parser].read(found.home, found.files, names)]
+            piped_in = found.home == STANDARD_INPUT
+            log = piped(found.home, names) if piped_in else parsers[found.parser].read(found.home, found.files, names)
+            here = list(_named(list(log), found, names))
         except NotALog as error:
             # A folder holds many tables that are no curves; only one that was asked for by name is worth a word.
-            (problems if found.explicit else passed_over).append(_problem(found, error))
+            (problems if found.explicit else passed_over.setdefault(found.given, [])).append(_problem(found, error))
+            continue
         except LogError as error:
             problems.append(_problem(found, error))
-    # Unless there is nothing else: then it is the answer to "where are my runs?".
-    return runs, problems if runs or problems else passed_over
+            told.add(found.given)
+            continue
+        told.add(found.given)
+        room = limits.runs - len(runs)
+        runs += here[:room]
+        if len(here) > room:
+            problems.append(Problem(path=str(found.given), message=_too_many(here[room].name, limits.runs)))
+            break
+    # Unless a path leads to nothing else: then it is the answer to "where are my runs?".
+    for given, some in passed_over.items():
+        problems += [] if given in told else _first(some)
+    return merged(runs, paths), problems
+
+
+def _too_many(name: str, most: int) -> str:
+    said = f"more than {most} runs: {name} and what comes after it are left out"
+    return f"{said}; `runs` under [limits] in the configuration sets it"
+
+
+def _first(problems: Sequence[Problem]) -> list[Problem]:
+    """The first few of each kind, the last of them with the number of the others."""
+    by_message: dict[str, list[Problem]] = {}
+    for problem in problems:
+        by_message.setdefault(problem.message, []).append(problem)
+    named = [problem for some in by_message.values() for problem in some[:PLACES]]
+    more = {some[PLACES - 1]: len(some) - PLACES for some in by_message.values() if len(some) > PLACES}
+    return [
+        replace(problem, message=f"{problem.message} (and {more[problem]} more)") if problem in more else problem
+        for problem in named
+    ]
 
 
 def _problem(found: Found, error: LogError) -> Problem:
@@ -154,9 +192,29 @@ def _problem(found: Found, error: LogError) -> Problem:
     return Problem(path=str(where), message=str(error))
 
 
-def _named(run: Run, found: Found, names: RoleNames) -> Run:
-    roles, notes = names.assign(run.series)
-    return replace(run, name=found.name, roles=roles, notes=(*run.notes, *notes))
+def _named(runs: Sequence[Run], found: Found, names: RoleNames) -> Iterator[Run]:
+    """The runs of one place with their roles, their names in the report, and the configuration beside their log.
+
+    Where there are several, each adds to the name of the place what its parser added to that of its home, or its own.
+    """
+    home = found.home.name
+    told = Beside(hparams={}, notes=())
+    if found.home != STANDARD_INPUT:
+        told = beside(found.home if found.home.is_dir() else found.home.parent, found.files)
+    met: Counter[str] = Counter()
+    for run in runs:
+        own = run.name.removeprefix(home) if run.name.startswith(home) else f"/{run.name}"
+        own = own if len(runs) > 1 else ""
+        met[own] += 1
+        own += f" #{met[own]}" if met[own] > 1 else ""
+        roles, notes = names.assign(run.series)
+        yield replace(
+            run,
+            name=found.name + own,
+            roles=roles,
+            hparams={**told.hparams, **run.hparams},
+            notes=(*run.notes, *notes, *(note for note in told.notes if note not in run.notes)),
+        )
 
 
 def diagnose(

@@ -14,58 +14,37 @@ from functools import lru_cache
 
 import numpy as np
 
+from lrdoctor._names import (
+    ACCURACIES,
+    COARSE,
+    EPOCHS,
+    FOREIGN,
+    GLUED,
+    GRADIENT_NORMS,
+    GREATER,
+    LESS,
+    LOG_CALLS,
+    LOSS_WORDS,
+    LOSSES,
+    MANNERS,
+    NO_LOSS,
+    NO_RATE,
+    RATES,
+    SCOPES,
+    STEPS,
+    TEST,
+    TRAIN,
+    TRAIN_LOSSES,
+    TURNED,
+    VAL_LOSSES,
+    VALIDATION,
+)
 from lrdoctor.model import Floats, Role, Series
 
-# Tables are read more easily when they are not one word per line.
-# fmt: off
-TRAIN = frozenset({"train", "training", "trn", "tr"})
-VALIDATION = frozenset({"val", "valid", "validation", "eval", "evaluation", "dev"})
-TEST = frozenset({"test", "testing"})
-SCOPES = frozenset({
-    "metrics", "metric", "charts", "losses", "scalars", "trainer", "optim", "optimizer", "opt", "params",
-})
-"""Words that only say where a value was filed."""
-MANNERS = frozenset({"step", "epoch", "avg", "average", "mean", "total", "running"})
-"""Words that only say how a value was gathered."""
-COARSE = frozenset({"batch", "iterations", "box"})
-"""Words of names that are taken where there is nothing better: Keras counts its `batch_loss` on another clock than
-everything else, and a box loss is one part of a detector's loss."""
+__all__ = ["TEST", "TRAIN", "VALIDATION", "RoleNames", "lower_is_better"]
 
-LOSSES = ("loss", "lm loss", "nll", "nll loss", "cross entropy", "cross entropy loss", "ce loss")
-TRAIN_LOSSES = ("trl",)
-VAL_LOSSES = ("tel", "loss vs", "vs loss")
-RATES = ("lr", "learning rate", "learningrate")
-NO_RATE = frozenset({
-    "momentum", "weight", "decay", "scale", "ratio", "mult", "multiplier", "factor", "min", "max", "warmup", "steps",
-    "iters", "start", "end", "init", "initial", "final", "peak", "base", "scheduler", "policy", "type", "name",
-    "find", "finder", "loss", "patience",
-})
-"""Words that make a setting, or something else of the optimizer, out of a rate."""
-GRADIENT_NORMS = (
-    "grad norm", "gradient norm", "global grad norm", "grad norm global", "global gradient norm", "grad 2 0 norm",
-    "grad 2 norm", "l2 norm grad global", "gnorm", "norm",
-)
-ACCURACIES = (
-    "accuracy", "acc", "top1", "acc1", "acc top1", "acc top 1", "accuracy top1", "top1 acc", "top1 accuracy",
-    "binary accuracy", "categorical accuracy", "sparse categorical accuracy",
-)
-STEPS = (
-    "global step", "train global step", "trainer global step", "step", "train step", "iteration", "iter",
-    "train iter", "iterations", "it", "n iter", "update", "updates", "num updates", "current steps", "total steps",
-    "num steps", "steps", "time total timesteps", "total timesteps", "timesteps", "batch", "batch idx",
-)
-LOG_CALLS = "_step"
-"""Counts calls of the logger, not steps of the training: taken as the axis only where nothing else counts steps."""
-EPOCHS = ("epoch", "train epoch", "trainer epoch", "current epoch", "epochs", "ep")
-
-LOSS_WORDS = frozenset({"loss", "nll", "xent"})
-"""Words by which a name that is in no table is still known to be a loss."""
-NO_LOSS = frozenset({
-    "scale", "weight", "lambda", "coef", "coefficient", "nan", "inf", "unstable", "increase", "decrease", "best",
-    "min", "max", "ratio", "diff", "delta", "gap", "std", "var", "count", "lr",
-})
-# fmt: on
-
+SUM = "+"
+"""`train/box_loss+cls_loss` is the sum of both, and the total loss where a log has only its parts."""
 TIER = 100
 """Names whose ranks differ by so much are not alternatives: the better one wins, however few points it has."""
 GROUPS_COMPARED = 64
@@ -75,6 +54,11 @@ WHOLE = 0.5
 SAME_SHAPE = 1e-3
 """Relative to the peak; far above float32's error, far below any real difference between two schedules."""
 _GROUP = re.compile(r"(pg|group|param|params)?[0-9]*")
+
+
+_OF_EPISODES = re.compile(r"ep_?rew|ep_?ret(?![a-z])|episod(e|ic)_?(reward|return)", re.IGNORECASE)
+"""What reinforcement learning logs: stable-baselines3's `rollout/ep_rew_mean`, Spinning Up's `AverageEpRet`, CleanRL's
+`episodic_return`, RLlib's `episode_reward_mean`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +91,11 @@ class RoleNames:
                 roles[role] = tag
             if note:
                 notes.append(note)
+        returns = next((tag for tag in meant if _OF_EPISODES.search(tag)), None)
+        judged = roles.get(Role.TRAIN_LOSS)
+        if returns is not None and judged is not None and self._wanted(judged) is None:
+            roles = {role: tag for role, tag in roles.items() if role not in (Role.TRAIN_LOSS, Role.VAL_LOSS)}
+            notes.append(f"it learns from rewards ({returns!r}): {judged!r} need not fall, and is not judged as a loss")
         return roles, tuple(notes)
 
     def speak_of_curves(self, names: Sequence[str]) -> bool:
@@ -141,10 +130,23 @@ class RoleNames:
         return None
 
 
+def lower_is_better(tag: str) -> bool | None:
+    """Whether a smaller value is the better one, by the name alone; None where the name does not say.
+
+    Nothing is guessed: Keras, too, refuses a name that it does not know.
+    """
+    words = {word.rstrip("0123456789") or word for word in _words(tag)}
+    if words & TURNED or (words & LESS and words & (NO_LOSS - TURNED - {"best", "min", "max", "gap"})):
+        return None
+    # An accuracy's error and a reward's loss are errors and losses.
+    return True if words & LESS else False if words & GREATER else None
+
+
 @lru_cache(maxsize=1 << 15)
 def _words(tag: str) -> tuple[str, ...]:
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", tag.strip())
-    return tuple(word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word)
+    words = (word for word in re.split(r"[\W_]+", spaced.lower()) if word)
+    return tuple(part for word in words for part in GLUED.get(word, FOREIGN.get(word, word)).split())
 
 
 @lru_cache(maxsize=1 << 15)
@@ -157,6 +159,9 @@ def _named(tag: str) -> tuple[Role | None, int]:
     for role, table in ((Role.STEP, STEPS), (Role.EPOCH, EPOCHS)):
         if plain in table:
             return role, table.index(plain)
+    if SUM in tag and (parts := tag.split(SUM))[0] and all(_like_a_loss(part) for part in parts):
+        train, validation, _ = _split(words)
+        return Role.TRAIN_LOSS if train or not validation else Role.VAL_LOSS, 0
     for judge in (_loss, _rate, _gradient_norm, _accuracy):
         found = judge(words)
         if found is not None:
@@ -245,23 +250,33 @@ def _reach(points: Series) -> int:
 
 
 def _parameter_group(told: Sequence[str], series: Mapping[str, Series]) -> tuple[str, str]:
-    """The group whose rate has the most common shape; among these the one that ends highest.
+    """Of the groups whose rate has the most common shape the one with the largest peak.
 
-    A bias group may start high and fall while all others warm up, so neither the first nor the highest will do.
+    A bias group may start high and fall while all others warm up, so neither the first nor the highest will do. A group
+    that is frozen, at a rate of 0, has no shape. Where no two agree, one that rises at first is taken before one that
+    starts at its peak, as the bias group does.
     """
-    shapes = [_shape(series[tag]) for tag in told]
-    alike = [sum(_same(shape, other) for other in shapes) for shape in shapes]
-    last = [float(points.values[-1]) if len(points := series[tag].finite()) else -np.inf for tag in told]
-    best = max(range(len(told)), key=lambda at: (alike[at], last[at], -at))
+    peaks = [_peak(series[tag]) for tag in told]
+    shapes = [series[tag].values / (peak or 1.0) for tag, peak in zip(told, peaks, strict=True)]
+    alike = [
+        sum(_same(shape, other) for other, its in zip(shapes, peaks, strict=True) if its > 0) if peak > 0 else 0
+        for shape, peak in zip(shapes, peaks, strict=True)
+    ]
+    rises = [_rises(series[tag]) if max(alike) <= 1 else False for tag in told]
+    best = max(range(len(told)), key=lambda at: (alike[at], rises[at], peaks[at], -at))
     why = (
         f"{alike[best]} of {len(told)} parameter groups follow its shape" if alike[best] > 1 else "no two shapes agree"
     )
-    return told[best], f"learning rate: took {told[best]!r}: {why}, and it ends highest among them"
+    return told[best], f"learning rate: took {told[best]!r}: {why}, and it peaks highest among them"
 
 
-def _shape(points: Series) -> Floats:
-    peak = np.max(points.values, initial=0.0, where=np.isfinite(points.values))
-    return points.values / peak if peak > 0 else points.values
+def _peak(points: Series) -> float:
+    return float(np.max(points.values, initial=0.0, where=np.isfinite(points.values)))
+
+
+def _rises(points: Series) -> bool:
+    values = points.finite().values
+    return len(values) > 1 and bool(values[0] < (1 - SAME_SHAPE) * values.max())
 
 
 def _same(one: Floats, other: Floats) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrdoctor.config import Config, load_config, settings
+from lrdoctor.config import Config, Limits, load_config, settings
 from lrdoctor.errors import ConfigError
 from lrdoctor.model import Role, Severity
 from lrdoctor.tables import typed
@@ -100,8 +100,8 @@ def test_an_explicit_file_must_be_there_and_speak_of_us(tmp_path: Path) -> None:
     [
         ("slect = []", "unknown key 'slect'; did you mean 'select'?"),
         ("fail-on = 'info'", "unknown key 'fail-on'; did you mean 'fail_on'?"),
-        ("source = 'x'", "unknown key 'source'; known: detectors, fail_on, ignore, roles, rules, select"),
-        ("sauce = 'x'", "unknown key 'sauce'; known: detectors, fail_on, ignore, roles, rules, select"),
+        ("source = 'x'", "unknown key 'source'; known: detectors, fail_on, ignore, limits, roles, rules, select"),
+        ("sauce = 'x'", "unknown key 'sauce'; known: detectors, fail_on, ignore, limits, roles, rules, select"),
         ("fail_on = 'never'", "fail_on: should be 'info', 'warning' or 'error', not 'never'"),
         ("select = 'LRD1'", "select: should be a list, not 'LRD1'"),
         ("select = [1]", "select.0: should be a string, not 1"),
@@ -183,3 +183,9 @@ tables = st.recursive(
 def test_typed_is_total(table: object) -> None:
     made, wrong = typed(Config, table)
     assert (made is not None) or wrong
+
+
+def test_limits_are_whole_numbers_from_1(tmp_path: Path) -> None:
+    assert config(tmp_path, "[limits]\nruns = 7").limits == Limits(runs=7)
+    assert mistakes(tmp_path, "[limits]\nruns = 0") == ["limits: limits are 1 or more"]
+    assert mistakes(tmp_path, "[limits]\nrun = 1") == ["limits: unknown key 'run'; did you mean 'runs'?"]

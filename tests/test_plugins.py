@@ -111,13 +111,13 @@ def test_what_does_not_load_names_its_distribution(
 
 
 def test_a_module_that_is_not_there(install: Callable[..., None]) -> None:
-    install("parsers", "wandb", "no_such_module_of_anyone")
-    with pytest.raises(PluginError, match=r"^stranger: its parser 'wandb' does not load: No module named"):
+    install("parsers", "comet", "no_such_module_of_anyone")
+    with pytest.raises(PluginError, match=r"^stranger: its parser 'comet' does not load: No module named"):
         plugins.parsers()
 
 
 def test_an_entry_without_a_distribution_is_named_by_its_module(install: Callable[..., None]) -> None:
-    install("parsers", "wandb", "no_such_module_of_anyone", distribution="")
+    install("parsers", "comet", "no_such_module_of_anyone", distribution="")
     with pytest.raises(PluginError, match=r"^no_such_module_of_anyone: its parser"):
         plugins.parsers()
 

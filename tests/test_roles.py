@@ -1,25 +1,31 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lrdoctor.model import Role, Series
-from lrdoctor.roles import RoleNames
+from lrdoctor.roles import RoleNames, lower_is_better
+from lrdoctor.testing import make_run
 
 NAMES = {
     Role.TRAIN_LOSS: [
         "loss", "train_loss", "train/loss", "training_loss", "Loss/train", "batch_loss", "epoch_loss", "total_loss",
         "train/epoch_loss", "loss/train/total", "lm loss", "trl", "train/box_loss", "train_loss_step", "trainLoss",
-        "train_loss_epoch", "loss.train.avg", "train_nll",
+        "train_loss_epoch", "loss.train.avg", "train_nll", "trainloss", "TRAIN_LOSS", "训练损失", "Perte",
+        "train/box_loss+cls_loss+dfl_loss",
     ],
     Role.VAL_LOSS: [
         "val_loss", "valid_loss", "validation_loss", "eval_loss", "eval/loss", "test_loss", "tel", "Loss/val",
         "Val Loss",
         "val/box_loss", "evaluation_loss_vs_iterations", "validation/epoch_loss", "valLoss", "val_loss_epoch",
+        "DEV_LOSS", "valloss", "val/box_loss+cls_loss", "验证损失",
     ],
     Role.LR: [
         "lr", "learning_rate", "train/learning_rate", "epoch_learning_rate", "lr-AdamW", "lr-SGD/pg1", "lr-Adam/group0",
         "lr/pg0", "train/lr", "optim/lr", "learning rate", "train/lr_0", "learningRate", "lr-Adam-1", "LR",
+        "LEARNING_RATE", "学习率",
     ],
     Role.GRAD_NORM: [
         "grad_norm", "train/grad_norm", "grad norm", "norm", "grad_2.0_norm_total", "l2_norm/grad/global", "gnorm",
@@ -28,13 +34,14 @@ NAMES = {
     Role.EPOCH: ["epoch", "Epoch", "train/epoch"],
     Role.STEP: [
         "step", "global_step", "train/global_step", "trainer/global_step", "iteration", "iter", "current_steps",
-        "time/total_timesteps", "batch", "_step", "Step",
+        "time/total_timesteps", "batch", "_step", "Step", "TotalEnvInteracts",
     ],
 }  # fmt: skip
 NO_ROLE = [
     "lr-AdamW-momentum", "lr-AdamW-weight_decay", "learningRateDecayRatio", "learningRateDecay", "lr_scale", "min_lr",
     "lr_decay_iters", "lr_warmup_steps", "initial_lr", "peak_lr", "Loss/G/loss", "loss_scale", "nan_loss", "mfu", "",
     "train/cls_loss", "weight_norm", "steps_per_second", "hp_metric", "loss_weight", "...", "learningRateFoo",
+    "LossPi", "a+b", "loss_scale+loss", "温度",
 ]  # fmt: skip
 
 
@@ -135,8 +142,41 @@ def test_the_parameter_group_that_most_follow_is_the_learning_rate() -> None:
     )
     assert roles == {Role.LR: "lr/pg2"}
     assert notes == (
-        "learning rate: took 'lr/pg2': 2 of 3 parameter groups follow its shape, and it ends highest among them",
+        "learning rate: took 'lr/pg2': 2 of 3 parameter groups follow its shape, and it peaks highest among them",
     )
+
+
+def test_of_groups_of_one_shape_the_largest_peak_is_the_learning_rate() -> None:
+    roles, notes = RoleNames().assign(run(lr__pg0=[0.0, 0.0, 0.0], lr__pg1=[0.0, 0.0, 0.0], lr__pg2=[2.0, 4.0, 1.0]))
+    assert roles == {Role.LR: "lr/pg2"}  # the other two are frozen, and agree
+    roles, _ = RoleNames().assign(run(lr__pg0=[1.0, 2.0], lr__pg1=[3.0, 6.0], lr__pg2=[2.0, 4.0]))
+    assert roles == {Role.LR: "lr/pg1"}
+    assert notes == ("learning rate: took 'lr/pg2': no two shapes agree, and it peaks highest among them",)
+
+
+def test_the_bias_group_is_not_the_learning_rate_where_there_is_but_one_other() -> None:
+    bias, others = [0.07, 0.04, 0.009, 0.005], [0.003, 0.006, 0.009, 0.005]
+    assert RoleNames().assign(run(lr__pg0=bias, lr__pg1=others))[0] == {Role.LR: "lr/pg1"}
+    assert RoleNames().assign(run(lr__pg0=others, lr__pg1=bias))[0] == {Role.LR: "lr/pg0"}
+
+
+def test_a_rate_that_only_falls_is_taken_where_none_rises() -> None:
+    assert RoleNames().assign(run(lr__pg0=[1.0, 0.5, 0.1], lr__pg1=[2.0, 1.0, 0.9]))[0] == {Role.LR: "lr/pg1"}
+
+
+@pytest.mark.parametrize(
+    ("better", "names"),
+    [
+        (True, ["loss", "val/loss", "eval_wer", "perplexity", "top1_err", "val_rmse", "bpb", "FID", "reward_loss"]),
+        (
+            False,
+            ["val_acc", "top5", "metrics/mAP50-95(B)", "f1", "rollout/ep_rew_mean", "test/auc", "R2", "AverageEpRet"],
+        ),
+        (None, ["lr", "loss_scale", "neg_loss", "loss_weight", "StdEpRet", "time", "grad_norm", "loss_count", ""]),
+    ],
+)
+def test_the_direction_of_a_metric_is_known_or_said_to_be_unknown(better: bool | None, names: list[str]) -> None:
+    assert {name: lower_is_better(name) for name in names} == dict.fromkeys(names, better)
 
 
 def test_a_plain_learning_rate_needs_no_groups() -> None:
@@ -167,3 +207,25 @@ def test_a_loss_of_the_first_steps_alone_does_not_stand_for_the_run() -> None:
     roles, notes = RoleNames().assign({"loss": start, "train/loss": whole})
     assert roles[Role.TRAIN_LOSS] == "train/loss"
     assert notes == ("training loss: took 'train/loss' (76 points), not 'loss' (100 points)",)
+
+
+@pytest.mark.parametrize(
+    "returns", ["rollout/ep_rew_mean", "AverageEpRet", "charts/episodic_return", "episode_reward_mean"]
+)
+def test_a_policy_loss_is_not_judged_as_a_loss(returns: str) -> None:
+    run = make_run(train_loss=np.linspace(1, 2, 30))
+    points = run.series[run.roles[Role.TRAIN_LOSS]]
+    series = {"train/loss": replace(points, tag="train/loss"), returns: replace(points, tag=returns)}
+    roles, notes = RoleNames().assign(series)
+    assert Role.TRAIN_LOSS not in roles
+    assert any("need not fall" in note for note in notes)
+    # Who names it wants it judged.
+    assert RoleNames({Role.TRAIN_LOSS: ("train/loss",)}).assign(series)[0][Role.TRAIN_LOSS] == "train/loss"
+
+
+@pytest.mark.parametrize("tag", ["rewards/chosen", "retrieval_loss", "step_return"])
+def test_other_rewards_change_nothing(tag: str) -> None:
+    run = make_run(train_loss=np.linspace(2, 1, 30))
+    points = run.series[run.roles[Role.TRAIN_LOSS]]
+    roles, _ = RoleNames().assign({"train/loss": replace(points, tag="train/loss"), tag: replace(points, tag=tag)})
+    assert roles[Role.TRAIN_LOSS] == "train/loss"

@@ -21,6 +21,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from lrdoctor.detectors._hyperparameters import by_last_word
 from lrdoctor.identify import Identified, identified, identify
 from lrdoctor.model import Finding, Role, Run, Series, Span
 from lrdoctor.ordering import diff, median
@@ -157,8 +158,10 @@ def _epochs(run: Run, span: Span) -> int | None:
             number = int(counted.values[-1] - counted.values[0]) + 1
             # Where an epoch is the step, nothing finer is known.
             return number if number < 0.5 * (span.last - span.first) else None
-    for name, value in run.hparams.items():
-        if name.rsplit("/")[-1].lower() in EPOCHS and isinstance(value, int | float) and 2 <= value < 1e6:
+    told = by_last_word(run)
+    for name in EPOCHS:
+        value = told.get(name)
+        if isinstance(value, int | float) and 2 <= value < 1e6:
             return int(value)
     return None
 

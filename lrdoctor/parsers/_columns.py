@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import io
 from array import array
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ MOSTLY = 9
 """A column is one of numbers where it has so many of them for each text; the texts are then damage."""
 TEXTS_KEPT = 10_000
 """Different texts of a column that are told apart; so many rows of a sweep are enough to see that it is one."""
+FURTHER = "…"
+"""Stands for all other texts."""
 TAIL = 1 << 16
 """Bytes before the last line in which to see how long its last cell should be."""
 Flags = NDArray[np.bool_]
@@ -48,13 +50,26 @@ class Columns:
     """Those of numbers; NaN where a cell says so, and where it is not filled."""
     filled: Mapping[str, Flags]
     """Where the cells of these hold a number."""
-    texts: Mapping[str, Counter[str]]
-    """The others: how often each text occurs."""
+    texts: Mapping[str, Sequence[str]]
+    """The others: the text in each row, empty where there is none."""
+    anew: Sequence[int] = ()
+    """The rows above which the header stands once more."""
 
     @property
     def rows(self) -> int:
         """How many rows there are."""
         return len(self.lines)
+
+    def take(self, rows: NDArray[np.intp], names: Collection[str] | None = None) -> Columns:
+        """The same with these rows only, in ascending order, and these columns."""
+        kept = [name for name in (*self.values, *self.texts) if names is None or name in names]
+        return Columns(
+            lines=[self.lines[row] for row in rows],
+            values={name: self.values[name][rows] for name in kept if name in self.values},
+            filled={name: self.filled[name][rows] for name in kept if name in self.values},
+            texts={name: [self.texts[name][row] for row in rows] for name in kept if name in self.texts},
+            anew=[int(np.searchsorted(rows, row)) for row in self.anew if len(rows) and rows[0] < row <= rows[-1]],
+        )
 
 
 def columns(table: Layout, damage: Damage) -> Columns:
@@ -67,6 +82,8 @@ def columns(table: Layout, damage: Damage) -> Columns:
 def _at_once(table: Layout, body: bytes) -> Columns | None:
     """The columns of a clean table, or None where anything in it is not."""
     if len(table.names) < 2 or b'"' in body or b"\0" in body or table.header.encode() in body:
+        return None
+    if table.separator == " " or (table.separator != "," and b"," in body):
         return None
     rows = _full_rows(body, table)
     if not rows:
@@ -122,13 +139,26 @@ def _row_by_row(table: Layout, body: bytes, damage: Damage) -> Columns:
     """The columns of a table in which some rows are none."""
     found = {name: _Cells() for name in table.names}
     current = list(table.names)
-    lines = array("q")
-    for line_number, line in _lines(body.decode("utf-8", "replace"), table.first_row, damage):
+    lines, anew = array("q"), []
+    rows = _lines(body.decode("utf-8", "replace"), table.first_row, damage)
+    ahead = list(islice(rows, 2))
+    begins_short = _begins_short(
+        [fitted(cells(line, table.separator), len(current)) for _, line in ahead], len(current)
+    )
+    for line_number, line in chain(ahead, rows):
         row = fitted(cells(line, table.separator), len(current))
+        if begins_short:
+            begins_short = False
+            message = (
+                f"{len(row)} cells where the header has {len(current)}: the row before the first step lacks the others"
+            )
+            damage.add(f"line {line_number}", "short_row", message, 0)
+            row += [""] * (len(current) - len(row))
         again = _header(row, table.names)
         if again is not None:
             # A logger that was started again wrote its header again, perhaps with other columns.
             current = again
+            anew.append(len(lines))
             for name in again:
                 found.setdefault(name, _Cells())
         elif len(row) != len(current):
@@ -148,7 +178,21 @@ def _row_by_row(table: Layout, body: bytes, damage: Damage) -> Columns:
                 damage.add(
                     f"line {line_number}", "unreadable_cell", "text in a column of numbers: the cell is left out"
                 )
-    return _collected(lines, found)
+    return _collected(lines, found, anew)
+
+
+def _begins_short(rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether the first row only lacks its last columns: some writers log before the first step what they have by then.
+
+    It must hold half of the columns, of the same kinds as the full row below, with a lower count in front. Further down
+    a short row may as well be torn, or lack a column in its middle.
+    """
+    if len(rows) < 2 or not width / 2 <= len(rows[0]) < width == len(rows[1]):
+        return False
+    first, second = ([number(cell) for cell in row] for row in rows)
+    if not (isinstance(first[0], float) and isinstance(second[0], float) and first[0] < second[0]):
+        return False
+    return all(one is not None and type(one) is type(other) for one, other in zip(first, second, strict=False))
 
 
 def _lines(body: str, first: int, damage: Damage) -> Iterator[tuple[int, str]]:
@@ -186,8 +230,9 @@ def _with_last(found: Columns, table: Layout, whole: bytes, rest: str, damage: D
     line = table.first_row + whole.count(b"\n")
     row = fitted(cells(rest.strip("\0"), table.separator), len(table.names))
     lines = whole[-TAIL:].decode("utf-8", "replace").split("\n")[len(whole) > TAIL : -1]
-    lengths = [len(last) for above in lines if (last := cells(above, table.separator)[-1])]
-    # A number that was cut is still a number. So the last cell must be as long as some cell above it, if there is one.
+    last_cells = [cells(above, table.separator)[-1] for above in lines]
+    # A number that was cut is still a number. So the last cell must be as long as some number above it.
+    lengths = [len(cell) for cell in last_cells if isinstance(number(cell), float)]
     as_long = not row[-1] or len(row[-1]) >= min(lengths, default=len(rest))
     if len(row) != len(table.names) or "\0" in rest or not as_long:
         damage.add(f"line {line}", "truncated_tail", "the last line is cut off: it is left out")
@@ -200,21 +245,23 @@ def _with_last(found: Columns, table: Layout, whole: bytes, rest: str, damage: D
         filled[name] = np.append(filled[name], isinstance(value, float))
     for name in texts:
         text = said.get(name)
-        texts[name] = texts[name] + Counter([text] if isinstance(text, str) else [])
-    return Columns(lines=[*found.lines, line], values=values, filled=filled, texts=texts)
+        texts[name] = [*texts[name], text if isinstance(text, str) else ""]
+    return Columns(lines=[*found.lines, line], values=values, filled=filled, texts=texts, anew=found.anew)
 
 
 class _Cells:
     """The cells of one column while they are read."""
 
-    __slots__ = ("filled", "numbers", "odd", "texts", "values")
+    __slots__ = ("_known", "filled", "numbers", "odd", "said", "values")
 
     def __init__(self) -> None:
         self.values, self.filled = array("d"), bytearray()
         self.numbers = 0
-        self.texts: Counter[str] = Counter()
         self.odd: list[int] = []
         """Lines whose cell is text."""
+        self.said: dict[int, str] = {}
+        """The texts, by their row."""
+        self._known: dict[str, str] = {}
 
     def add(self, cell: str, line: int) -> None:
         """Take one more cell."""
@@ -224,12 +271,15 @@ class _Cells:
             self.filled.append(1)
             self.numbers += 1
             return
-        self.values.append(np.nan)
-        self.filled.append(0)
         if said is not None:
             self.odd.append(line)
-            if said in self.texts or len(self.texts) < TEXTS_KEPT:
-                self.texts[said] += 1
+            if said in self._known or len(self._known) < TEXTS_KEPT:
+                # One object for all rows that say the same.
+                self.said[len(self.values)] = self._known.setdefault(said, said)
+            else:
+                self.said[len(self.values)] = FURTHER
+        self.values.append(np.nan)
+        self.filled.append(0)
 
     def skip_to(self, rows: int) -> None:
         """Take empty cells up to this row."""
@@ -243,10 +293,10 @@ class _Cells:
         return not self.odd or self.numbers > MOSTLY * len(self.odd)
 
 
-def _collected(lines: Sequence[int], found: Mapping[str, _Cells | Floats]) -> Columns:
+def _collected(lines: Sequence[int], found: Mapping[str, _Cells | Floats], anew: Sequence[int] = ()) -> Columns:
     values: dict[str, Floats] = {}
     filled: dict[str, Flags] = {}
-    texts: dict[str, Counter[str]] = {}
+    texts: dict[str, Sequence[str]] = {}
     for name, cells_ in found.items():
         if not isinstance(cells_, _Cells):
             values[name], filled[name] = cells_, ~np.isnan(cells_)
@@ -254,5 +304,5 @@ def _collected(lines: Sequence[int], found: Mapping[str, _Cells | Floats]) -> Co
             values[name] = np.array(cells_.values, dtype=np.float64)
             filled[name] = np.array(cells_.filled, dtype=bool)
         else:
-            texts[name] = cells_.texts
-    return Columns(lines=lines, values=values, filled=filled, texts=texts)
+            texts[name] = [cells_.said.get(row, "") for row in range(len(cells_.values))]
+    return Columns(lines=lines, values=values, filled=filled, texts=texts, anew=anew)

@@ -20,6 +20,12 @@ from lrdoctor.plugins import Parser
 
 DEEPEST = 64
 """Levels below the given folder. Nobody nests runs so deep; a file system gone wrong does."""
+STANDARD_INPUT = Path("-")
+"""Named so, the log is what is piped in; a file of this name is reached by its folder's absolute path."""
+NOT_READ = "unsupported"
+"""The parser of what is known and not read: no format to name where somebody asks what can be read."""
+LAST = "text"
+"""The parser that is asked last: it takes any `.log`, also those that another knows better."""
 NOT_ENTERED = frozenset(
     {".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv", "venv", ".tox", "site-packages"}
 )
@@ -37,15 +43,17 @@ class Found:
     """Relative to the path that the user gave, with `/`; no two in one report are the same."""
     explicit: bool = False
     """The user named this very file, so that it must be a log; otherwise a walk came across it."""
+    given: Path = Path()
+    """The path, of those that the user gave, below which it was found."""
 
 
-def discover(paths: Sequence[Path], parsers: Mapping[str, Parser]) -> Iterator[Found | Problem]:
+def discover(paths: Sequence[Path], parsers: Mapping[str, Parser], deepest: int = DEEPEST) -> Iterator[Found | Problem]:
     """What there is to read below the paths, and a `Problem` for each path that leads to nothing."""
     groups: list[tuple[Path, Found]] = []
     problems: list[Problem] = []
     seen: set[tuple[str, str]] = set()
     for path in paths:
-        for found in _below(path, parsers):
+        for found in _below(path, parsers, deepest):
             if isinstance(found, Problem):
                 problems.append(found)
                 continue
@@ -53,12 +61,15 @@ def discover(paths: Sequence[Path], parsers: Mapping[str, Parser]) -> Iterator[F
             identity = (found.parser, os.path.realpath(found.files[0] if found.explicit else found.home))
             if identity not in seen:
                 seen.add(identity)
-                groups.append((path, found))
+                groups.append((path, replace(found, given=path)))
     yield from _distinct(groups)
     yield from problems
 
 
-def _below(path: Path, parsers: Mapping[str, Parser]) -> Iterator[Found | Problem]:
+def _below(path: Path, parsers: Mapping[str, Parser], deepest: int) -> Iterator[Found | Problem]:
+    if path == STANDARD_INPUT:
+        yield Found(parser="text", home=path, files=(path,), name=str(path), explicit=True)
+        return
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
@@ -66,15 +77,19 @@ def _below(path: Path, parsers: Mapping[str, Parser]) -> Iterator[Found | Proble
         yield Problem(path=str(path), message=_missing(path) if missing else f"cannot be read: {reason(error)}")
         return
     if stat.S_ISDIR(mode):
-        yield from _in_folder(path, parsers)
+        yield from _in_folder(path, parsers, deepest)
         return
     parser = _claiming(path, parsers) if stat.S_ISREG(mode) else None
     if parser is not None:
         yield Found(parser=parser, home=parsers[parser].home(path), files=(path,), name=_own_name(path), explicit=True)
     elif stat.S_ISREG(mode):
-        yield Problem(path=str(path), message=f"no log that we can read; known formats: {', '.join(parsers)}")
+        yield Problem(path=str(path), message=f"no log that we can read; known formats: {_formats(parsers)}")
     else:
         yield Problem(path=str(path), message="neither a file nor a folder")
+
+
+def _formats(parsers: Mapping[str, Parser]) -> str:
+    return ", ".join(name for name in parsers if name != NOT_READ)
 
 
 def _missing(path: Path) -> str:
@@ -89,10 +104,10 @@ def _missing(path: Path) -> str:
     return f"no such file or folder; did you mean '{path.parent / close[0]}{slash}'?"
 
 
-def _in_folder(root: Path, parsers: Mapping[str, Parser]) -> Iterator[Found | Problem]:
+def _in_folder(root: Path, parsers: Mapping[str, Parser], deepest: int) -> Iterator[Found | Problem]:
     groups: dict[tuple[str, Path], list[Path]] = {}
     unlisted: list[Problem] = []
-    for path in _walk(root, unlisted):
+    for path in _walk(root, unlisted, deepest):
         parser = _claiming(path, parsers)
         if parser is not None:
             home = parsers[parser].home(path)
@@ -103,11 +118,11 @@ def _in_folder(root: Path, parsers: Mapping[str, Parser]) -> Iterator[Found | Pr
         name = home.relative_to(root).as_posix()
         yield Found(parser=parser, home=home, files=tuple(files), name=_own_name(root) if name == "." else name)
     if not groups and not unlisted:
-        yield Problem(path=str(root), message=f"no training logs found; looked for: {', '.join(parsers)}")
+        yield Problem(path=str(root), message=f"no training logs found; looked for: {_formats(parsers)}")
     yield from unlisted
 
 
-def _walk(root: Path, unlisted: list[Problem]) -> Iterator[Path]:
+def _walk(root: Path, unlisted: list[Problem], deepest: int) -> Iterator[Path]:
     """The regular files below a folder: those of each folder before its sub-folders, both in natural order."""
     real_root = os.path.realpath(root)
     entered: set[tuple[int, int]] = set()
@@ -136,10 +151,14 @@ def _walk(root: Path, unlisted: list[Problem]) -> Iterator[Path]:
             except OSError:
                 continue  # it vanished, or its link leads nowhere
         inner = [below for below in folders if below.name not in NOT_ENTERED]
-        if depth < DEEPEST:
+        if depth < deepest:
             waiting += [(below, depth + 1) for below in reversed(inner)]
         elif inner:
-            unlisted.append(Problem(path=str(folder), message=f"folders deeper than {DEEPEST} levels are not entered"))
+            unlisted.append(Problem(path=str(folder), message=_too_deep(deepest)))
+
+
+def _too_deep(deepest: int) -> str:
+    return f"folders deeper than {deepest} levels are not entered; `depth` under [limits] in the configuration sets it"
 
 
 def _within(path: str, real_root: str) -> bool:
@@ -147,7 +166,8 @@ def _within(path: str, real_root: str) -> bool:
 
 
 def _claiming(path: Path, parsers: Mapping[str, Parser]) -> str | None:
-    return next((name for name, parser in parsers.items() if parser.claims(path)), None)
+    asked = sorted(parsers.items(), key=lambda item: item[0] == LAST)
+    return next((name for name, parser in asked if parser.claims(path)), None)
 
 
 def _own_name(path: Path) -> str:
@@ -156,15 +176,21 @@ def _own_name(path: Path) -> str:
 
 
 def _distinct(groups: Sequence[tuple[Path, Found]]) -> Iterator[Found]:
-    """The same with names of which no two are equal: told apart by the argument, then the parser, then a number."""
-    names = [found.name for _, found in groups]
-    whole = [found.explicit or found.name == _own_name(given) for given, found in groups]
-    by_argument = [
-        given.as_posix() if its_own else f"{given.as_posix()}/{found.name}"
-        for (given, found), its_own in zip(groups, whole, strict=True)
+    """The same with names of which no two are equal: told apart by the parser where two read one folder, then by the
+    argument, then by the parser after all, then by a number.
+    """
+    times = Counter((given, found.name) for given, found in groups)
+    by_parser = [f" ({found.parser})" for _, found in groups]
+    names = [
+        found.name + parser if times[given, found.name] > 1 else found.name
+        for (given, found), parser in zip(groups, by_parser, strict=True)
     ]
+    by_argument = []
+    for (given, found), name in zip(groups, names, strict=True):
+        whole = found.explicit or found.name == _own_name(given)
+        by_argument.append(given.as_posix() + (name.removeprefix(found.name) if whole else f"/{name}"))
     names = _where_repeated(names, by_argument)
-    names = _where_repeated(names, [f"{name} ({found.parser})" for name, (_, found) in zip(names, groups, strict=True)])
+    names = _where_repeated(names, [name + parser for name, parser in zip(names, by_parser, strict=True)])
     names = _where_repeated(names, [f"{name} #{number}" for number, name in enumerate(names, 1)])
     for (_, found), name in zip(groups, names, strict=True):
         yield replace(found, name=name)

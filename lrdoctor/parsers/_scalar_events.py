@@ -1,285 +1,301 @@
-"""Scalar points out of the records of an event file: a decoder for the few protobuf fields that a scalar needs.
+"""Scalar points out of event files, in one of two ways with one result.
 
-A scalar record is wall time, step, and bytes that are the same for every point of its tag but for the value at their
-end. So the first point of a tag is decoded field by field, and the others are recognised by those bytes.
-
-    Event     1 wall_time (double)  2 step (varint)  5 summary  7 session_log
-    Summary   1 value (repeated)    Value  1 tag  2 simple_value (float)  8 tensor  9 metadata
-    Metadata  1 plugin_data         PluginData  1 plugin_name  2 content
+The reference is `_by_python`: records by `_tfrecord`, each decoded by `_event`. A scalar record is wall time, step, and
+bytes that are the same for every point of its tag but for the value among them; so once a record has been decoded field
+by field, others like it are recognised by those bytes. `_events`, in C, does the same for the records that it
+understands and leaves every other one, and all damage, to what is here.
 """
 
 from __future__ import annotations
 
-import struct
 from array import array
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
 
 from lrdoctor.model import Scalar
+from lrdoctor.parsers import _event_extras as extras
+from lrdoctor.parsers import _tfrecord as tfrecord
 from lrdoctor.parsers._damage import Damage
+from lrdoctor.parsers._event import FLOAT, MalformedError, Value, decode
+from lrdoctor.parsers._series import Logged
+from lrdoctor.parsers._tfrecord import anywhere
+
+if TYPE_CHECKING:
+    from lrdoctor.parsers._events import Scanner
 
 MOST_TAGS = 100_000
 """No person reads more curves of one run; a file with more is broken, or made to fill the memory."""
 SMALL_TENSOR = 512
 """Bytes. One number with its type and shape takes 20; a longer tensor is no scalar, and is not decoded."""
-_DOUBLE = struct.Struct("<d").unpack_from
-_FLOAT = struct.Struct("<f").unpack_from
-_PROBE = 1.5
-_PROBED = struct.pack("<f", _PROBE)
-_FLOAT_TENSORS = frozenset(
-    dtype + shape + value
-    for dtype in (b"\x08\x01",)
-    for shape in (b"\x12\x00", b"")
-    for value in (b"\x22\x04", b"\x2a\x04", b"\x2d")
-)
-"""What stands before the four bytes of a float scalar: dtype float, shape (), and tensor_content or float_val. Other
-tensors are left to TensorBoard's own code, which takes long to import."""
-_SHORTEST = 21
-"""Bytes of a record in which a step of any length can be read without looking for the end; a scalar has 23 or more."""
-_HPARAMS = "_hparams_/session_start_info"
+WINDOW = 1 << 19
+"""Bytes that the accelerator reads at once; they stay in the second-level cache."""
+SCALARS = b"scalars"
+HPARAMS = b"_hparams_/session_start_info"
+ARGUMENTS = b"args/text_summary"
 
 
-@dataclass(slots=True)
 class Column:
-    """The points of one tag, in the order of writing."""
+    """The points of one tag."""
 
-    steps: array[int] = field(default_factory=lambda: array("q"))
-    values: array[float] = field(default_factory=lambda: array("d"))
-    wall_times: array[float] = field(default_factory=lambda: array("d"))
-    later_files: list[int] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.steps, self.values, self.times = array("q"), array("d"), array("d")
+        self.rows: list[bytes] = []
+        """Records that come after these points, each of the shape below."""
+        self.before, self.behind = b"", b""
+        """What stands in those records between the step and the number, and behind the number."""
 
-    def append(self, step: int, value: float, wall_time: float) -> None:
-        """Add one point."""
-        self.steps.append(step)
-        self.values.append(value)
-        self.wall_times.append(wall_time)
+
+def settle(columns: Sequence[Column]) -> None:
+    """Take the points out of the records that wait: wall time at 1, step from 10 on, number where the shape says."""
+    columns = [column for column in columns if column.rows]
+    if not columns:
+        return
+    rows = list(chain.from_iterable(column.rows for column in columns))
+    content = b"".join(rows)
+    counts = [len(column.rows) for column in columns]
+    sizes = np.fromiter(map(len, rows), np.int64, len(rows))
+    ends = np.cumsum(sizes)
+    starts = ends - sizes
+    numbers = ends - np.repeat([4 + len(column.behind) for column in columns], counts)
+    digits = numbers - np.repeat([len(column.before) for column in columns], counts) - starts - 10
+    steps = np.zeros(len(rows), np.int64)
+    for place in range(int(digits.max())):
+        digit = anywhere(content, "u1")[starts + 10 + place].astype(np.int64) & 0x7F
+        steps |= np.where(place < digits, digit << 7 * place, 0)
+    values = anywhere(content, "<f4")[numbers].astype("<f8")
+    times = anywhere(content, "<f8")[starts + 1]
+    at = 0
+    for column, count in zip(columns, counts, strict=True):
+        column.rows.clear()
+        column.steps.frombytes(steps[at : at + count].tobytes())
+        column.values.frombytes(values[at : at + count].tobytes())
+        column.times.frombytes(times[at : at + count].tobytes())
+        at += count
+
+
+class Points:
+    """The points of each tag in the order of writing, as the accelerator's `Scanner` keeps them too."""
+
+    def __init__(self) -> None:
+        self.tags: dict[bytes, Column] = {}
+
+    def append(self, tag: bytes, step: int, value: float, time: float) -> bool:
+        """Add one point; False where that would be one tag too many."""
+        column = self.tags.get(tag)
+        if column is None:
+            if len(self.tags) >= MOST_TAGS:
+                return False
+            column = self.tags[tag] = Column()
+        if column.rows:
+            settle([column])
+        column.steps.append(step)
+        column.values.append(value)
+        column.times.append(time)
+        return True
 
     def purge(self, step: int) -> int:
-        """Drop the latest points at this step and above it; how many they were."""
-        keep = len(self.steps)
-        while keep and self.steps[keep - 1] >= step:
-            keep -= 1
-        gone = len(self.steps) - keep
-        del self.steps[keep:], self.values[keep:], self.wall_times[keep:]
-        self.later_files = [min(start, keep) for start in self.later_files]
+        """Drop each tag's latest points at this step and above it; how many they were."""
+        settle(list(self.tags.values()))
+        gone = 0
+        for column in self.tags.values():
+            keep = len(column.steps)
+            while keep and column.steps[keep - 1] >= step:
+                keep -= 1
+            gone += len(column.steps) - keep
+            del column.steps[keep:], column.values[keep:], column.times[keep:]
         return gone
 
+    def sizes(self) -> list[tuple[bytes, int]]:
+        """Each tag that has had points, and how many it has."""
+        return [(tag, len(column.steps)) for tag, column in self.tags.items()]
 
-class _MalformedError(ValueError):
-    """Bytes that are no protobuf message."""
+    def take(self) -> list[tuple[bytes, array[int], array[float], array[float]]]:
+        """Each tag that has had points, its steps, values and wall times."""
+        return [(tag, column.steps, column.values, column.times) for tag, column in self.tags.items()]
 
 
-@dataclass(slots=True)
 class Scalars:
     """What the event files of one folder hold."""
 
-    columns: dict[str, Column] = field(default_factory=dict)
-    hparams: dict[str, Scalar] = field(default_factory=dict)
-    purged: dict[int, int] = field(default_factory=dict)
-    """Points that were discarded because a session started at this step."""
-    others: int = 0
-    """Values that are no scalars: images, histograms, text."""
-    _plugins: dict[str, str] = field(default_factory=dict)
-    """Which plugin a tag belongs to; only its first value says so."""
-    _known: dict[bytes, Column] = field(default_factory=dict)
-    """The column of the records that end in these bytes and a float."""
+    def __init__(self) -> None:
+        built = tfrecord.accelerator()
+        self._points = Points()
+        self._scanner: Scanner | None = None
+        if built is not None:
+            seed = hash("tags") & 0xFFFFFFFF  # another one in each process, so that no file can aim at it
+            self._scanner = built.Scanner(MOST_TAGS, tfrecord.LONGEST, SMALL_TENSOR, seed, WINDOW)
+        self.hparams: dict[str, Scalar] = {}
+        self.purged: dict[int, int] = {}
+        """Points that were discarded because a session started at this step."""
+        self._files = 0
+        self._others = 0
+        self._later: dict[bytes, list[int]] = {}
+        """Where the points of each file but the first begin."""
+        self._plugins: dict[bytes, bytes] = {}
+        """Which plugin a tag belongs to; only its first value says so."""
+        self._known: dict[bytes | tuple[bytes, bytes], Column] = {}
+        """By the shape of its records."""
+        self._behind: set[int] = set()
+        """How many bytes may stand behind the number in a known shape."""
 
-    def read(self, records: Iterable[tuple[int, bytes]], damage: Damage) -> None:
-        """Add the points of one file, which follows those read before."""
-        for column in self.columns.values():
-            column.later_files.append(len(column.steps))
-        known = self._known
-        for offset, data in records:
-            if len(data) >= _SHORTEST and data[0] == 0x09:
-                step, at = 0, 9
-                if data[9] == 0x10:
-                    step, at = data[10], 11
-                    if step >= 0x80:
-                        step &= 0x7F
-                        shift = 7
-                        while at < 19 and (byte := data[at]) >= 0x80:
-                            step |= (byte & 0x7F) << shift
-                            shift += 7
-                            at += 1
-                        step |= data[at] << shift
-                        at += 1
-                # A step of ten bytes is negative: for the slow way.
-                column = known.get(data[at:-4]) if at < 20 else None  # type: ignore[assignment]
+    @property
+    def others(self) -> int:
+        """Values that are no scalars: images, histograms, text."""
+        return self._others + (self._scanner.others if self._scanner is not None else 0)
+
+    def read(self, file: BinaryIO, damage: Damage, stop: int = tfrecord.NO_STOP) -> None:
+        """Add the points of one file, which follows those read before, up to the record that begins at `stop`."""
+        store = self._scanner or self._points
+        for tag, size in store.sizes() if self._files else ():
+            self._later.setdefault(tag, []).append(size)
+        self._files += 1
+        if self._scanner is not None:
+            self._by_accelerator(self._scanner, file, damage, stop)
+        else:
+            self._by_python(file, damage, stop)
+
+    def columns(self) -> dict[str, Logged]:
+        """The points of each tag that has some, in the order in which the tags were met; nothing is read after this."""
+        found: dict[str, Logged] = {}
+        for tag, steps, values, times in (self._scanner or self._points).take():
+            name = tag.decode("utf-8", "backslashreplace")
+            while name in found:
+                name += "'"
+            columns = Logged(
+                steps=np.frombuffer(steps, dtype=np.int64),
+                values=np.frombuffer(values, dtype=np.float64),
+                wall_times=np.frombuffer(times, dtype=np.float64),
+                later_files=tuple(self._later.get(tag, ())),
+            )
+            if len(columns.steps):
+                found[name] = columns
+        return found
+
+    # ---------------------------------------------------------------------------------------------------- two ways
+
+    def _by_python(self, file: BinaryIO, damage: Damage, stop: int) -> None:
+        known, behind = self._known, self._behind
+        for offsets, datas in tfrecord.batches(file, damage, stop):
+            for number, data in enumerate(datas):
+                column = None
+                try:
+                    if data[0] == 0x09 and data[9] == 0x10:
+                        # Where the step ends; one of ten bytes is negative, and for the slow way.
+                        at = 11 if data[10] < 0x80 else 12 if data[11] < 0x80 else 13 if data[12] < 0x80 else _end(data)
+                        column = known.get(data[at:-4])
+                        if column is None:
+                            for size in behind:
+                                column = known.get((data[at : -size - 4], data[-size:]))
+                                if column is not None:
+                                    break
+                except IndexError:
+                    pass
                 if column is not None:
-                    column.steps.append(step)
-                    column.values.append(_FLOAT(data, len(data) - 4)[0])
-                    column.wall_times.append(_DOUBLE(data, 1)[0])
-                    continue
-            try:
-                self._any(data, damage)
-            except _MalformedError:
-                damage.add(f"byte {offset}", "unreadable_record", "a record's checksum holds, but it is no event")
+                    column.rows.append(data)
+                else:
+                    self._record(int(offsets[number]), data, damage)
+            settle(list(self._points.tags.values()))
 
-    def _any(self, data: bytes, damage: Damage) -> None:
-        """One event of any kind."""
-        event = _Event(data)
-        if event.session_starts:
-            gone = sum(column.purge(event.step) for column in self.columns.values())
-            if gone:
-                self.purged[event.step] = self.purged.get(event.step, 0) + gone
-        points = [self._point(data, span) for span in event.values]
-        for tag, number in points:
-            if number is None:
-                self.others += 1
-                continue
-            column = self.columns.get(tag)
-            if column is None:
-                if len(self.columns) >= MOST_TAGS:
-                    damage.add("", "too_many_tags", f"more than {MOST_TAGS} tags: the others are left out")
-                    continue
-                column = self.columns[tag] = Column()
-            column.append(event.step, number, event.wall_time)
-        if len(points) == 1 and points[0][1] is not None and points[0][0] in self.columns:
-            self._remember(data, points[0][0], event)
+    def _by_accelerator(self, scanner: Scanner, file: BinaryIO, damage: Damage, stop: int) -> None:
+        from lrdoctor.parsers import _events
 
-    def _remember(self, data: bytes, tag: str, event: _Event) -> None:
-        """Let records like this one be read the fast way, if its last four bytes prove to be the value and no more."""
-        if len(data) < _SHORTEST or event.keys not in _IN_ORDER:
-            return
-        at = 9
-        if data[9] == 0x10:
-            at = next(byte for byte in range(10, 21) if data[byte] < 0x80) + 1
-        probed = data[:-4] + _PROBED
+        descriptor = file.fileno()
+        at: int | None = 0
+        while at is not None:
+            what, at, length = scanner.scan(descriptor, at, stop)
+            size = tfrecord.HEADER + length + tfrecord.FOOTER
+            if what == _events.UNUSUAL:
+                file.seek(at + tfrecord.HEADER)
+                self._record(at, file.read(length), damage)
+                at += size
+            elif what == _events.BAD_CHECKSUM:
+                tfrecord.bad_checksum(at, damage)
+                at += size
+            elif what == _events.LOST:
+                at = tfrecord.found_again(file, at, damage)
+            elif what == _events.TOO_LONG:
+                at = tfrecord.behind_long(file, at, size, damage)
+            else:
+                tfrecord.truncated(length, at, damage)
+                return
+
+    # --------------------------------------------------------------------------------------------------- one event
+
+    def _record(self, offset: int, data: bytes, damage: Damage) -> None:
+        """One record of any kind. It changes nothing unless all of it is an event."""
         try:
-            spans = _Event(probed).values
-            if at < 20 and spans == event.values and self._point(probed, spans[0]) == (tag, _PROBE):
-                self._known[data[at:-4]] = self.columns[tag]
-        except _MalformedError:
+            event = decode(data)
+        except MalformedError:
+            damage.add(f"byte {offset}", "unreadable_record", "a record's checksum holds, but it is no event")
             return
+        if event.session_starts:
+            self._purge(event.step)
+        for value in event.values:
+            self._heed(value)
+            number = self._number(value, data)
+            if number is None:
+                self._others += 1
+            elif not (self._scanner or self._points).append(value.tag, event.step, number, event.wall_time):
+                damage.add("", "too_many_tags", f"more than {MOST_TAGS} tags: the others are left out")
+        if self._scanner is None and event.plain and len(event.values) == 1:
+            self._remember(event.values[0], data)
 
-    def _point(self, data: bytes, span: tuple[int, int]) -> tuple[str, float | None]:
-        """Tag of one `Summary.Value`, and its number if it is a scalar."""
-        tag, number, tensor = "", None, b""
-        for key, start, end in _fields(data, *span):
-            if key == 0x0A:
-                tag = data[start:end].decode("utf-8", "replace")
-            elif key == 0x15:
-                number = _FLOAT(data, start)[0]
-            elif key == 0x42:
-                tensor = data[start : min(end, start + SMALL_TENSOR + 1)]
-            elif key == 0x4A:
-                self._metadata(tag, data, start, end)
-        if number is None and 0 < len(tensor) <= SMALL_TENSOR and self._plugins.get(tag, "scalars") == "scalars":
-            number = _FLOAT(tensor, len(tensor) - 4)[0] if tensor[:-4] in _FLOAT_TENSORS else _number(tensor)
-        return tag, number
+    def _purge(self, step: int) -> None:
+        store = self._scanner or self._points
+        gone = store.purge(step)
+        if gone:
+            self.purged[step] = self.purged.get(step, 0) + gone
+            for tag, size in store.sizes():
+                self._later[tag] = [min(start, size) for start in self._later.get(tag, ())]
 
-    def _metadata(self, tag: str, data: bytes, start: int, end: int) -> None:
-        plugin, content = "", b""
-        for key, inner, inner_end in _fields(data, start, end):
-            if key == 0x0A:
-                for part, a, b in _fields(data, inner, inner_end):
-                    if part == 0x0A:
-                        plugin = data[a:b].decode("utf-8", "replace")
-                    elif part == 0x12:
-                        content = data[a:b]
-        if plugin:
-            self._plugins.setdefault(tag, plugin)
-        if plugin == "hparams" and tag == _HPARAMS:
-            self.hparams.update(_hyperparameters(content))
+    def _heed(self, value: Value) -> None:
+        """What a value's metadata says: its tag's plugin, or the configuration."""
+        for metadata in value.metadata:
+            if metadata.plugin and value.tag not in self._plugins and len(self._plugins) < MOST_TAGS:
+                self._plugins[value.tag] = metadata.plugin
+                self._known.clear()  # among them may be tensors of this tag
+            if value.tag == HPARAMS and metadata.plugin == b"hparams":
+                self.hparams.update(extras.hyperparameters(metadata.content))
+            elif value.tag == ARGUMENTS and metadata.plugin == b"text":
+                self.hparams.update(extras.arguments(value.tensor))
+            elif self._scanner is not None and value.tag in self._plugins:
+                self._scanner.know(value.tag, self._plugins[value.tag] != SCALARS, metadata.whole)
 
-
-class _Event:
-    """The fields of an event that matter, and where its values lie."""
-
-    __slots__ = ("keys", "session_starts", "step", "values", "wall_time")
-
-    def __init__(self, data: bytes) -> None:
-        self.wall_time, self.step, self.session_starts = 0.0, 0, False
-        self.values: list[tuple[int, int]] = []
-        self.keys: list[int] = []
-        for key, start, end in _fields(data, 0, len(data)):
-            self.keys.append(key)
-            if key == 0x09:
-                self.wall_time = _DOUBLE(data, start)[0]
-            elif key == 0x10:
-                self.step = start - (1 << 64) if start >= 1 << 63 else start
-            elif key == 0x2A:
-                self.values += [(a, b) for part, a, b in _fields(data, start, end) if part == 0x0A]
-            elif key == 0x3A:
-                self.session_starts = any(part == 0x08 and a == 1 for part, a, _ in _fields(data, start, end))
-
-
-_IN_ORDER = ([0x09, 0x10, 0x2A], [0x09, 0x2A])
-"""Keys of an event whose summary is all that follows its step; the step is left out where it is 0."""
-
-
-def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Key of each field, and where its content begins and ends; for a varint, its value in place of the beginning."""
-    while at < end:
-        key, at = _varint(data, at, end)
-        match key & 7:
-            case 0:
-                value, at = _varint(data, at, end)
-                yield key, value, at
-                continue
-            case 1:
-                size = 8
-            case 2:
-                size, at = _varint(data, at, end)
-            case 5:
-                size = 4
-            case _:
-                raise _MalformedError
-        if key < 8 or size > end - at:
-            raise _MalformedError
-        yield key, at, at + size
-        at += size
-
-
-def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= end:
-            break
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value & 0xFFFFFFFFFFFFFFFF, at
-    raise _MalformedError
-
-
-def _number(tensor: bytes) -> float | None:
-    """The number in a tensor of any numeric type that holds exactly one, else None."""
-    from tensorboard.compat.proto.tensor_pb2 import TensorProto
-    from tensorboard.util.tensor_util import make_ndarray
-
-    try:
-        message = TensorProto.FromString(tensor)
-        # Before the array is made: it would be filled up to whatever shape is declared.
-        if any(side.size != 1 for side in message.tensor_shape.dim):
+    def _number(self, value: Value, data: bytes) -> float | None:
+        """The number of a value that is a scalar."""
+        if value.simple_at >= 0:
+            return float(FLOAT(data, value.simple_at)[0])
+        if not 0 < len(value.tensor) <= SMALL_TENSOR or self._plugins.get(value.tag, SCALARS) != SCALARS:
             return None
-        values = make_ndarray(message)
-        return float(values.reshape(-1)[0]) if values.size == 1 and values.dtype.kind in "fiub" else None
-    except Exception:  # whatever a foreign decoder raises about a few bytes, they are no number
-        return None
+        return float(FLOAT(data, value.float_at)[0]) if value.float_at >= 0 else extras.number(value.tensor)
+
+    def _remember(self, value: Value, data: bytes) -> None:
+        """Let records like this one be read the fast way."""
+        start = value.simple_at if value.simple_at >= 0 else value.float_at
+        column = self._points.tags.get(value.tag)
+        at = 9 if data[9] == 0x2A else _end(data)
+        if start < at or column is None or len(self._known) >= MOST_TAGS:
+            return
+        if value.tag in (HPARAMS, ARGUMENTS) or self._number(value, data) is None:
+            return
+        self._known.pop(_shape(column.before, column.behind), None)
+        column.before, column.behind = data[at:start], data[start + 4 :]
+        self._known[_shape(column.before, column.behind)] = column
+        if column.behind:
+            self._behind.add(len(column.behind))
 
 
-def _hyperparameters(content: bytes) -> dict[str, Scalar]:
-    """What `add_hparams` and TensorBoard's hparams API store of a run's configuration."""
-    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
-
-    try:
-        told = HParamsPluginData.FromString(content).session_start_info.hparams
-        return {name: _setting(told[name]) for name in sorted(told)}
-    except Exception:  # as above: then there is no configuration to show
-        return {}
+def _shape(before: bytes, behind: bytes) -> bytes | tuple[bytes, bytes]:
+    """The key of the records that hold these bytes."""
+    return (before, behind) if behind else before
 
 
-def _setting(value: Any) -> Scalar:
-    """One hyperparameter; the format has no integers, so whole numbers are taken for such."""
-    match value.WhichOneof("kind"):
-        case "number_value":
-            number = float(value.number_value)
-            return int(number) if number.is_integer() else number
-        case "string_value":
-            return str(value.string_value)
-        case "bool_value":
-            return bool(value.bool_value)
-    return None
+def _end(data: bytes) -> int:
+    """Where the step at 9 ends; beyond the data for one of ten bytes, which is negative, and of more."""
+    for at in range(10, 19):
+        if data[at] < 0x80:
+            return at + 1
+    return len(data)

@@ -1,18 +1,22 @@
 """What a delimited text file is made of: its header, its separator, its lines, and what a single cell says.
 
-An empty cell is missing, not NaN; the words nan and inf are numbers. Header and rows may use different separators.
+An empty cell is missing, not NaN; the words nan and inf are numbers. Header and rows may use different separators. A
+table may begin after text, if what the first line would be the header of is none.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from lrdoctor.errors import NotALog
+from lrdoctor.parsers._damage import Damage
 
-SEPARATORS = ",;\t|"
+SEPARATORS = ",;\t| "
+"""The last one stands for any white space, and is taken where no other fits as well."""
 MOST_COLUMNS = 20_000
 LONGEST_LINE = 4 << 20
 """Bytes; 20,000 columns of 200 characters."""
@@ -21,6 +25,19 @@ LOOKED_AT = 20
 JOINED_LINES = 100
 """A quoted cell may run over so many lines; a stray quote must not swallow the file."""
 MISSING = frozenset({"", "na", "n/a", "null", "none", "-", "--"})
+NEWLINE = b"\n"
+MOST_TRIED = 1_000
+"""Lines that may be the header of a table below a text."""
+FEWEST_ROWS = 2
+"""So many rows of numbers below it make a line within a text the header of a table."""
+_LATER = re.compile(
+    rb"^[ \t|]*+(?=[a-z_\"])(?>[^\n]*?(?:loss|acc|lr|rate|nll))[^\n]*+\n(?:[ \t|:+-]*+\n)?[ \t|\"]*+[-+]?[.0-9]",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A line of words, one of which speaks of a curve, above one that begins with a number."""
+_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+([eE][-+]?[0-9]+)?")
+_THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?")
+_LIST = re.compile(r"[0-9]+\.[0-9]+(,[0-9]+\.[0-9]+)+")
 _TENSOR = re.compile(r"tensor\(([^,()]+)[^()]*\)")
 _RULE = re.compile(r":?-{2,}:?")
 
@@ -39,9 +56,23 @@ class Layout:
     """All lines below the header, in UTF-8, each but perhaps the last ended by a bare newline."""
 
 
-def layout(content: bytes) -> Layout:
-    """Header, separator and rows of a table. Raises `NotALog` for what is none."""
+def layout(content: bytes, speaks: Callable[[Sequence[str]], bool] = bool) -> Layout:
+    """Header, separator and rows of a table. Raises `NotALog` for what is none.
+
+    `speaks` says whether column names are worth a look: of several tables below a text, the first one that does counts.
+    """
     content = _plain(content)
+    try:
+        table = _from_the_start(content)
+    except NotALog:
+        later = _below_text(content, speaks)
+        if later is None:
+            raise
+        return later
+    return table if _holds_numbers(table) else _below_text(content, speaks) or table
+
+
+def _from_the_start(content: bytes) -> Layout:
     comment, number = "", 0
     for start, end in _bounds(content):
         number += 1
@@ -58,6 +89,42 @@ def layout(content: bytes) -> Layout:
             return _layout(comment, content[start:], number)
         return _layout(line, content[end + 1 :], number + 1)
     raise NotALog("an empty file" if not comment else "not a table: nothing but comments")
+
+
+def _below_text(content: bytes, speaks: Callable[[Sequence[str]], bool]) -> Layout | None:
+    """The first table that begins within a text, or None."""
+    for found in islice(_LATER.finditer(content), MOST_TRIED):
+        end = content.find(b"\n", found.start())
+        if end - found.start() > LONGEST_LINE:
+            continue
+        try:
+            table = _layout(_text(content[found.start() : end]).strip("\0 "), content[end + 1 :], 0)
+        except NotALog:
+            continue
+        named = len(table.names) > 1 and not any(isinstance(number(name), float) for name in table.names)
+        if named and speaks(table.names) and _rows_of_numbers(table, 2) >= FEWEST_ROWS:
+            return replace(table, first_row=content.count(b"\n", 0, end) + 2)
+    return None
+
+
+def _holds_numbers(table: Layout) -> bool:
+    """Whether some of the first rows, if there are any, is as wide as the header and holds a number.
+
+    Lines of prose have spaces, too: where these separate the cells, half of them must be numbers, and no name be one.
+    """
+    prose = table.separator == " "
+    if prose and any(isinstance(number(name), float) for name in table.names):
+        return False
+    return not _sample(table.body) or _rows_of_numbers(table, 2 if prose else len(table.names)) > 0
+
+
+def _rows_of_numbers(table: Layout, share: int) -> int:
+    """How many of the first rows fit the header, and are numbers in at least one cell of so many."""
+    width = len(table.names)
+    rows = [fitted(cells(line, table.separator), width) for line in _sample(table.body)]
+    return sum(
+        share * sum(isinstance(number(cell), float) for cell in row) >= width for row in rows if len(row) == width
+    )
 
 
 def _plain(content: bytes) -> bytes:
@@ -81,8 +148,7 @@ def _bounds(content: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _layout(header: str, body: bytes, first_row: int) -> Layout:
-    sample = [_text(body[start:end]) for (start, end), _ in zip(_bounds(body), range(LOOKED_AT), strict=False)]
-    above, below = _separators(header, [line[:LONGEST_LINE] for line in sample if line.strip()])
+    above, below = _separators(header, _sample(body))
     names = cells(header, above)
     while len(names) > 1 and not names[-1]:
         names.pop()
@@ -93,13 +159,18 @@ def _layout(header: str, body: bytes, first_row: int) -> Layout:
     return Layout(names=_distinct(names), separator=below, header=header, first_row=first_row, body=body)
 
 
+def _sample(body: bytes) -> list[str]:
+    lines = [_text(body[start:end]) for (start, end), _ in zip(_bounds(body), range(LOOKED_AT), strict=False)]
+    return [line[:LONGEST_LINE] for line in lines if line.strip()]
+
+
 def _separators(header: str, sample: list[str]) -> tuple[str, str]:
     """What separates the names, and what the cells: the pair under which most lines are as long as the header."""
 
-    def agreement(pair: tuple[str, str]) -> tuple[int, bool, int]:
+    def agreement(pair: tuple[str, str]) -> tuple[int, bool, bool, int]:
         width = len(cells(header, pair[0]))
         fitting = sum(len(fitted(cells(line, pair[1]), width)) == width for line in sample)
-        return fitting if width > 1 else 0, pair[0] == pair[1], width
+        return fitting if width > 1 else 0, " " not in pair, pair[0] == pair[1], width
 
     pairs = [(above, below) for above in SEPARATORS if above in header for below in SEPARATORS]
     return max(pairs, key=agreement, default=(",", ","))
@@ -120,15 +191,24 @@ def cells(line: str, separator: str) -> list[str]:
     """The cells of one line, at least one, without what pads them; the outer bars of a table in bars are no cells."""
     if '"' in line:
         try:
-            found = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [""])
+            found = next(csv.reader([line.strip()], delimiter=separator, skipinitialspace=True), [""])
         except csv.Error:
             found = [line]  # a cell beyond csv's limit of 128 KiB: no row of numbers
     else:
-        found = line.split(separator)
+        found = line.split(separator) if separator != " " else line.split()
     found = [cell.strip() for cell in found]
+    if separator != "," and "," in line:
+        found = [_with_point(cell, separator) for cell in found]
     if separator == "|" and len(found) > 1:
         found = found[not found[0] : len(found) - (not found[-1])]
     return found or [""]
+
+
+def _with_point(cell: str, separator: str) -> str:
+    """Where a comma does not separate the cells, it separates the decimals; 4,400 only where Germans write tables."""
+    if not _DECIMAL_COMMA.fullmatch(cell) or (separator != ";" and _THOUSANDS.fullmatch(cell)):
+        return cell
+    return cell.replace(",", ".")
 
 
 def fitted(row: list[str], width: int) -> list[str]:
@@ -151,11 +231,29 @@ def number(cell: str) -> float | str | None:
     if cell.lower() in MISSING:
         return None
     tensor = _TENSOR.fullmatch(cell)
-    return number(tensor[1]) if tensor else cell
+    if tensor:
+        return number(tensor[1])
+    return _with_commas(cell) if "," in cell else cell
+
+
+def _with_commas(cell: str) -> float | str:
+    """4,400 is a number; several rates in one cell, as flair writes those of its groups, are told by the largest."""
+    if _THOUSANDS.fullmatch(cell):
+        return float(cell.replace(",", ""))
+    return max(map(float, cell.split(","))) if _LIST.fullmatch(cell) else cell
 
 
 def _all_numbers(line: str) -> bool:
     return any(all(isinstance(number(cell), float) for cell in cells(line, separator)) for separator in SEPARATORS)
+
+
+def terminated(content: bytes, damage: Damage) -> bytes:
+    """The lines of a logger that ends each with a newline: what follows the last is half a line, and half a number."""
+    end = content.rfind(b"\n") + 1
+    if content[end:].strip(b"\0 "):
+        place = f"line {content.count(NEWLINE) + 1}"
+        damage.add(place, "truncated_tail", "the last line is cut off: it is left out")
+    return content[:end]
 
 
 def unfinished(body: bytes) -> tuple[bytes, str]:

@@ -5,10 +5,18 @@ Layout of a record: length (8 bytes), masked CRC-32C of the length (4), data, ma
 
 from __future__ import annotations
 
+import os
+import re
 import struct
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from functools import cache
+from types import ModuleType
+from typing import Any, BinaryIO, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
+from lrdoctor.model import Ints
 from lrdoctor.parsers._damage import Damage
 
 CHUNK = 1 << 20
@@ -21,125 +29,195 @@ HEADER = 12
 FOOTER = 4
 REMEMBERED = 4096
 """Lengths whose checksum is not computed again. Scalars have a few; the bound is for a file made to have many."""
+NO_STOP = (1 << 63) - 1
 _UINT32 = struct.Struct("<I").unpack_from
+_NOT_ZERO = re.compile(rb"[^\0]")
+
+
+def accelerator() -> ModuleType | None:
+    """The part in C, where it was built and `LRDOCTOR_PURE_PYTHON` is not set."""
+    if os.environ.get("LRDOCTOR_PURE_PYTHON", "0") not in ("", "0"):
+        return None
+    try:
+        from lrdoctor.parsers import _events
+    except ImportError:
+        return None
+    return _events
+
+
+def crc32c(data: bytes) -> int:
+    """CRC-32C (Castagnoli, 1993) of some bytes."""
+    return _crc32c_of(accelerator())(data)
+
+
+@cache
+def _crc32c_of(built: ModuleType | None) -> Callable[[bytes], int]:
+    """The fastest that is there; ours and the wheels of google-crc32c use the processor's own instruction."""
+    if built is not None:
+        return cast("Callable[[bytes], int]", built.crc32c)
+    try:
+        from google_crc32c.cext import value
+    except ImportError:
+        return crc32c_by_table
+    return cast("Callable[[bytes], int]", value)
+
+
+def crc32c_by_table(data: bytes) -> int:
+    """The same, a byte at a time."""
+    crc, table = 0xFFFFFFFF, _table()
+    for byte in data:
+        crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    return crc ^ 0xFFFFFFFF
+
+
+@cache
+def _table() -> tuple[int, ...]:
+    table = []
+    for byte in range(256):
+        crc = byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ 0x82F63B78 if crc & 1 else crc >> 1
+        table.append(crc)
+    return tuple(table)
 
 
 def length_of(header: bytes) -> int | None:
     """The length that a record's first 12 bytes declare, or None where their checksum does not hold."""
-    from google_crc32c import value as crc32c  # here, because most commands read no event file
-
     if len(header) < HEADER or _masked(crc32c(header[:8])) != _UINT32(header, 8)[0]:
         return None
     return int.from_bytes(header[:8], "little")
 
 
-def _masked(crc: int) -> int:
-    """The form in which the format stores a checksum."""
+def _masked(crc: Any) -> Any:
+    """The form in which the format stores a checksum, or an array of them."""
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def records(file: BinaryIO, damage: Damage) -> Iterator[tuple[int, bytes]]:
-    """Offset and data of every sound record in order; what is not sound goes to `damage`.
+def batches(file: BinaryIO, damage: Damage, stop: int = NO_STOP) -> Iterator[tuple[Ints, list[bytes]]]:
+    """Offsets and data of the sound records that begin at `stop` or before, many at a time; what is not sound goes to
+    `damage`, in its turn.
 
     Memory is bound by what the file holds, never by what a length declares.
     """
-    from google_crc32c import value as crc32c
-
-    window = _Window(file)
-    lengths: dict[bytes, int] = {}
-    while True:
-        content, at, end = window.content, window.at, len(window.content)
-        needed = HEADER
-        lost = False
-        while (body := at + HEADER) <= end:
-            header = content[at:body]
-            length = lengths.get(header)
-            if length is None:
+    sizes: dict[bytes, int] = {}
+    at: int | None = 0
+    needed = HEADER
+    while at is not None:
+        left = _left(file, at)
+        file.seek(at)
+        # Not more than is there: so much would be set aside for it first.
+        content = file.read(max(min(CHUNK, left), needed))
+        here, end = 0, len(content)
+        needed, lost = HEADER, False
+        datas: list[bytes] = []
+        last = min(end - HEADER, stop - at)
+        while here <= last:
+            header = content[here : here + HEADER]
+            try:
+                following = here + sizes[header]
+            except KeyError:
                 length = length_of(header)
                 if length is None:
                     lost = True
                     break
-                if len(lengths) < REMEMBERED:
-                    lengths[header] = length
-            footer = body + length
-            if footer + FOOTER > end:
-                needed = footer + FOOTER - at
+                if HEADER + length + FOOTER > LONGEST:
+                    needed = HEADER + length + FOOTER
+                    break
+                if len(sizes) == REMEMBERED:
+                    sizes.clear()
+                sizes[header] = HEADER + length + FOOTER
+                continue
+            if following > end:
+                needed = following - here
                 break
-            data = content[body:footer]
-            crc = crc32c(data)
-            # `_masked`, written out: this line runs a million times.
-            if (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF == _UINT32(content, footer)[0]:
-                yield window.start + at, data
-            else:
-                damage.add(f"byte {window.start + at}", "bad_record_checksum", "a record's checksum does not hold")
-            at = footer + FOOTER
-        window.at = at
+            datas.append(content[here + HEADER : following - FOOTER])
+            here = following
+        yield from _sound(content, at, datas, damage)
+        at += here
+        if at > stop:
+            return
         if lost:
-            if not _found_again(window, damage):
-                return
-        elif needed > LONGEST and window.left() >= needed:
-            damage.add(window.place(), "record_too_long", f"a record of {needed} bytes, above {LONGEST}, was skipped")
-            window.skip(needed)
-        elif not (needed <= LONGEST and window.fill(needed)):
-            if at < len(window.content):
-                damage.add(window.place(), "truncated_tail", "the file ends within a record, as while it is written")
+            at = found_again(file, at, damage)
+        elif needed > LONGEST:
+            at = behind_long(file, at, needed, damage)
+        elif _left(file, at) < needed:
+            truncated(end - here, at, damage)
             return
 
 
-def _found_again(window: _Window, damage: Damage) -> bool:
-    """Move on to the next sound header, if there is one in reach."""
-    window.fill(CHUNK + HEADER)
-    content, at = window.content, window.at
-    last = min(len(content), at + CHUNK + HEADER)
-    zeros = content.find(bytes(5), at + 1 + 3, last)
+def _sound(content: bytes, start: int, datas: list[bytes], damage: Damage) -> Iterator[tuple[Ints, list[bytes]]]:
+    """Those of the records whose checksum holds; one follows the other in the content, which stands at `start`."""
+    if not datas:
+        return
+    crcs = np.fromiter(map(_crc32c_of(accelerator()), datas), np.uint64, len(datas))
+    ends = np.cumsum(np.fromiter(map(len, datas), np.int64, len(datas)) + HEADER + FOOTER)
+    offsets = np.concatenate(([start], start + ends[:-1]))
+    bad = np.flatnonzero(_masked(crcs) != anywhere(content, "<u4")[ends - FOOTER])
+    done = 0
+    for one in bad.tolist():
+        if one > done:
+            yield offsets[done:one], datas[done:one]
+        bad_checksum(int(offsets[one]), damage)
+        done = one + 1
+    if done < len(datas):
+        yield (offsets[done:], datas[done:]) if done else (offsets, datas)
+
+
+def anywhere(content: bytes, dtype: str) -> NDArray[Any]:
+    """The numbers that begin at each byte of the content."""
+    size = np.dtype(dtype).itemsize
+    return np.ndarray((max(0, len(content) - size + 1),), dtype, content, strides=(1,))
+
+
+def bad_checksum(at: int, damage: Damage) -> None:
+    """Count the record at `at`, whose data is not what was written."""
+    damage.add(f"byte {at}", "bad_record_checksum", "a record's checksum does not hold")
+
+
+def truncated(left: int, at: int, damage: Damage) -> None:
+    """Count the record of which only `left` bytes are there, if any."""
+    if left > 0:
+        damage.add(f"byte {at}", "truncated_tail", "the file ends within a record, as while it is written")
+
+
+def behind_long(file: BinaryIO, at: int, size: int, damage: Damage) -> int | None:
+    """Where to go on behind a record that is too long to be read; None where it is not all there."""
+    if _left(file, at) < size:
+        truncated(_left(file, at), at, damage)
+        return None
+    damage.add(f"byte {at}", "record_too_long", f"a record of {size} bytes, above {LONGEST}, was skipped")
+    return at + size
+
+
+def found_again(file: BinaryIO, at: int, damage: Damage) -> int | None:
+    """Where the next sound header is that lies in reach of the damaged one at `at`; None where there is none."""
+    file.seek(at)
+    content = file.read(CHUNK + HEADER)
+    zeros = content.find(bytes(5), 1 + 3)
     while zeros >= 0:
-        if length_of(content[zeros - 3 : zeros - 3 + HEADER]) is not None:
-            skipped = zeros - 3 - at
+        header = content[zeros - 3 : zeros - 3 + HEADER]
+        if length_of(header) is not None:
+            skipped = zeros - 3
             message = f"a record's header is damaged; {skipped} bytes on, the next sound one follows"
-            damage.add(window.place(), "lost_record_boundary", message)
-            window.at += skipped
-            return True
-        zeros = content.find(bytes(5), zeros + 1, last)
-    rest = window.left()
-    if rest == len(content) - at and not content[at:].strip(b"\0"):
-        damage.add(window.place(), "truncated_tail", f"the file ends in {rest} zero bytes", 0)
+            damage.add(f"byte {at}", "lost_record_boundary", message)
+            return at + skipped
+        following = zeros + 1
+        if not header.strip(b"\0"):
+            # Of a long stretch of zeros only the last can belong to a header, whose checksum is not zero.
+            behind = _NOT_ZERO.search(content, zeros)
+            if behind is None:
+                break
+            following = behind.start() - (HEADER - 4)
+        zeros = content.find(bytes(5), following)
+    rest = _left(file, at)
+    if rest <= len(content) and not content.strip(b"\0"):
+        damage.add(f"byte {at}", "truncated_tail", f"the file ends in {rest} zero bytes", 0)
     else:
         message = f"a record's header is damaged, and no sound one follows in reach: {rest} bytes were not read"
-        damage.add(window.place(), "lost_record_boundary", message)
-    return False
+        damage.add(f"byte {at}", "lost_record_boundary", message)
+    return None
 
 
-class _Window:
-    """The part of a file that is in memory: `content` begins at byte `start`, and `at` is the next record in it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.file, self.content, self.start, self.at = file, b"", 0, 0
-
-    def place(self) -> str:
-        """Where the next record begins, for a person."""
-        return f"byte {self.start + self.at}"
-
-    def left(self) -> int:
-        """How many bytes the file has from the next record on."""
-        here = self.file.tell()
-        end = self.file.seek(0, 2)
-        self.file.seek(here)
-        return end - self.start - self.at
-
-    def skip(self, size: int) -> None:
-        """Go on `size` bytes after the next record's beginning."""
-        self.start = self.file.seek(self.start + self.at + size)
-        self.content, self.at = b"", 0
-
-    def fill(self, needed: int) -> bool:
-        """Read until `needed` bytes of the next record are there; False where the file has no more."""
-        if len(self.content) - self.at >= needed:
-            return True
-        parts = [self.content[self.at :]]
-        size = len(parts[0])
-        self.start, self.at = self.start + self.at, 0
-        while size < needed and (part := self.file.read(CHUNK)):
-            parts.append(part)
-            size += len(part)
-        self.content = b"".join(parts)
-        return size >= needed
+def _left(file: BinaryIO, at: int) -> int:
+    """How many bytes the file has from `at` on."""
+    return file.seek(0, os.SEEK_END) - at

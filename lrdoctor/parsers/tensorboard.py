@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from lrdoctor.errors import LogError, NotALog
-from lrdoctor.model import Run, Scalar
+from lrdoctor.model import Floats, Run, Scalar, Series, Status
+from lrdoctor.parsers._beside import beside, planned
 from lrdoctor.parsers._damage import Damage
 from lrdoctor.parsers._files import LFS_POINTER, head, natural, open_regular, reason
-from lrdoctor.parsers._scalar_events import Column, Scalars
+from lrdoctor.parsers._scalar_events import Scalars
 from lrdoctor.parsers._series import Logged, order
-from lrdoctor.parsers._tfrecord import HEADER, length_of, records
+from lrdoctor.parsers._tfrecord import HEADER, length_of
 from lrdoctor.roles import RoleNames
 
 MARK = "tfevents"
@@ -28,6 +29,12 @@ TRAIN_FOLDERS = frozenset({"train", "training"})
 OTHER_FOLDERS = frozenset({"validation", "val", "valid", "eval", "evaluation", "dev", "test"})
 FIRST_BYTES = 1 << 16
 """Enough to meet every tag of a file that `add_scalars` wrote, and the whole of one of `add_hparams`."""
+HUGGING_FACE_EPOCH = "train/epoch"
+HUGGING_FACE_END = "train/train_runtime"
+"""Logged once, when the training has come to its end."""
+KERAS_EPOCHS = "epoch_loss"
+"""What Keras logs per epoch is called so, and then its steps are epochs."""
+MOST_EPOCHS = 1e6
 _NAMED = re.compile(r"events\.out\.tfevents\.[0-9]+(\..*)?")
 _SIDECAR = re.compile(r".*\.(csv|tsv|json|jsonl|txt|log|md|yaml|yml|toml|gz|zip|xz|bz2|zst|tmp|png|html|py)")
 
@@ -65,7 +72,7 @@ def _home_of_add_scalars(path: Path) -> Path | None:
     folder = path.parent
     if not any(_holds_events(above) for above in list(folder.parents)[:3]):
         return None
-    tags = list(_beginning(path).columns)
+    tags = list(_beginning(path).columns())
     for above in list(folder.parents)[:3] if len(tags) == 1 else ():
         if _holds_events(above) and _key(folder.relative_to(above).as_posix(), tags[0]) is not None:
             return above
@@ -83,19 +90,15 @@ def _key(folder: str, tag: str) -> str | None:
 def _beginning(path: Path) -> Scalars:
     """What the first bytes of a file hold; nothing where it cannot be read."""
     scalars = Scalars()
-    damage = Damage(path)
     try:
         with open_regular(path) as file:
-            for record in records(file, damage):
-                scalars.read((record,), damage)
-                if record[0] > FIRST_BYTES:
-                    break
+            scalars.read(file, Damage(path), FIRST_BYTES)
     except (LogError, OSError):
         return Scalars()
     return scalars
 
 
-def _configuration(path: Path) -> Scalars | None:
+def _configuration(path: Path) -> tuple[Mapping[str, Scalar], Mapping[str, Logged]] | None:
     """What `add_hparams` wrote, if this is its file: hyperparameters, and one last point of some metrics, no curve."""
     try:
         if path.stat().st_size > FIRST_BYTES:
@@ -103,8 +106,9 @@ def _configuration(path: Path) -> Scalars | None:
     except OSError:
         return None
     scalars = _beginning(path)
-    single = all(len(column.steps) <= 1 for column in scalars.columns.values())
-    return scalars if scalars.hparams and single else None
+    columns = scalars.columns() if scalars.hparams else {}
+    single = all(len(column.steps) == 1 for column in columns.values())
+    return (scalars.hparams, columns) if scalars.hparams and single else None
 
 
 def _holds_events(folder: Path) -> bool:
@@ -129,12 +133,12 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
     damages: list[Damage] = []
     refused: dict[Path, str] = {}
     hparams: dict[str, Scalar] = {}
-    last_points: dict[str, Column] = {}
+    last_points: dict[str, Logged] = {}
     for path in sorted(files, key=_age):
         if len(files) > 1 and (configuration := _configuration(path)) is not None:
-            hparams |= configuration.hparams
+            hparams |= configuration[0]
             if path.parent == home:
-                last_points |= configuration.columns
+                last_points |= configuration[1]
             continue
         damage = Damage(path)
         damages.append(damage)
@@ -142,34 +146,72 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
             _read_file(path, folders.setdefault(_relative(path.parent, home), Scalars()), damage)
         except LogError as error:
             refused[path] = str(error)
-    columns = _by_tag(folders)
-    for tag, column in last_points.items():
+    columns = _by_tag({folder: scalars.columns() for folder, scalars in folders.items()})
+    for tag, point in last_points.items():
         # At the curve's own last step, or at 0, it would look like a restart; beyond it goes on with the curve.
         if tag not in columns:
-            columns[tag] = column
-        elif column.steps[0] > columns[tag].steps[-1]:
-            columns[tag].steps.extend(column.steps)
-            columns[tag].values.extend(column.values)
-            columns[tag].wall_times.extend(column.wall_times)
+            columns[tag] = point
+        elif point.steps[0] > columns[tag].steps[-1]:
+            columns[tag] = _longer(columns[tag], point)
+    for tag in [tag for tag, column in columns.items() if _is_noise(tag, column)]:
+        del columns[tag]
     if not columns:
         raise _nothing(refused, damages, any(scalars.others or scalars.hparams for scalars in folders.values()))
     for path, why in refused.items():
         damage = Damage(path)
         damage.add("", "unreadable_file", why, 0)
         damages.append(damage)
-    ordered = order({tag: _logged(column) for tag, column in columns.items()}, home)
+    ordered = order(columns, home)
+    found = beside(home, files)
+    hparams = {**found.hparams, **hparams}
     for scalars in folders.values():
         hparams |= scalars.hparams
     purged = {step: gone for scalars in folders.values() for step, gone in scalars.purged.items()}
+    restarts = [f"restart at step {step}: {gone} points superseded" for step, gone in purged.items()]
     yield Run(
         name=home.name,
         path=home,
         format="tensorboard",
         series=ordered.series,
         hparams=hparams,
-        notes=(*(f"restart at step {step}: {gone} points superseded" for step, gone in purged.items()), *ordered.notes),
+        status=Status.FINISHED if HUGGING_FACE_END in ordered.series else Status.UNKNOWN,
+        planned_steps=_planned(ordered.series, hparams),
+        notes=(*restarts, *ordered.notes, *found.notes),
         incidents=(*(incident for damage in damages for incident in damage.incidents()), *ordered.incidents),
     )
+
+
+def _is_noise(tag: str, column: Logged) -> bool:
+    """Whether this is the metric that Lightning logs for the hparams tab where the user logs none: -1, once."""
+    return tag.rpartition("/")[2] == "hp_metric" and bool((column.values == -1).all())
+
+
+def _longer(column: Logged, point: Logged) -> Logged:
+    """A curve and what comes after it."""
+    return Logged(
+        steps=np.append(column.steps, point.steps),
+        values=np.append(column.values, point.values),
+        wall_times=np.append(_times(column), _times(point)),
+        later_files=column.later_files,
+    )
+
+
+def _times(column: Logged) -> Floats:
+    return np.full(len(column.steps), np.nan) if column.wall_times is None else column.wall_times
+
+
+def _planned(series: Mapping[str, Series], hparams: Mapping[str, Scalar]) -> int | None:
+    """How many steps the training was meant to take: as told, or by epochs where Hugging Face's epoch is logged."""
+    taken = max((int(one.steps[-1]) for one in series.values()), default=0)
+    told = planned(hparams, KERAS_EPOCHS in {tag.rpartition("/")[2] for tag in series}, taken)
+    epochs, epoch = hparams.get("num_train_epochs"), series.get(HUGGING_FACE_EPOCH)
+    if told is not None or epoch is None or not isinstance(epochs, int | float):
+        return told
+    step, reached = int(epoch.steps[-1]), float(epoch.values[-1])
+    if not (step > 0 and 0 < reached <= epochs < MOST_EPOCHS):
+        return None
+    # It prints the epoch rounded, so near its end the estimate is too; what was reached is then the plan.
+    return max(taken, round(step * epochs / reached)) if reached < epochs else taken
 
 
 def _age(path: Path) -> tuple[int, list[tuple[int, int, str]], str]:
@@ -193,30 +235,20 @@ def _read_file(path: Path, scalars: Scalars, damage: Damage) -> None:
         if not first:
             raise LogError("an empty file")
         try:
-            file.seek(0)
-            scalars.read(records(file, damage), damage)
+            scalars.read(file, damage)
         except OSError as error:
             damage.add("", "read_failed", f"the file could not be read to its end: {reason(error)}", 0)
 
 
-def _by_tag(folders: Mapping[str, Scalars]) -> dict[str, Column]:
+def _by_tag(folders: Mapping[str, Mapping[str, Logged]]) -> dict[str, Logged]:
     """Every column under one name: with its folder, where it has one; as `Loss/train`, where `add_scalars` made it."""
-    named: dict[str, Column] = {}
+    named: dict[str, Logged] = {}
     for folder in sorted(folders, key=lambda folder: (folder != ".", natural(folder))):
-        for tag, column in folders[folder].columns.items():
+        for tag, column in folders[folder].items():
             key = None if folder == "." else _key(folder, tag)
             name = tag if folder == "." else f"{tag}/{key}" if key else f"{folder}/{tag}"
             named[f"{folder}/{tag}" if name in named else name] = column
-    return {name: column for name, column in named.items() if len(column.steps)}
-
-
-def _logged(column: Column) -> Logged:
-    return Logged(
-        steps=np.frombuffer(column.steps, dtype=np.int64),
-        values=np.frombuffer(column.values, dtype=np.float64),
-        wall_times=np.frombuffer(column.wall_times, dtype=np.float64),
-        later_files=tuple(column.later_files),
-    )
+    return named
 
 
 def _nothing(refused: Mapping[Path, str], damages: Sequence[Damage], others: bool) -> LogError:

@@ -60,7 +60,7 @@ def framework_of(run: Run) -> str:
     """Name of the export for the framework that wrote the log, by what its loggers call things."""
     tags = set(run.series)
     rate = run.roles.get(Role.LR, "")
-    if run.path.name == "trainer_state.json" or "train/global_step" in tags or rate == "train/learning_rate":
+    if run.format == "trainer_state" or "train/global_step" in tags or rate == "train/learning_rate":
         return "huggingface"
     # The names of Keras' TensorBoard and CSVLogger callbacks.
     if any(tag in ("epoch_learning_rate", "epoch_loss", "epoch_lr") for tag in tags) or (

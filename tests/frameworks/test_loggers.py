@@ -10,7 +10,7 @@ import math
 import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 import lrdoctor
 from lrdoctor.config import Config
 from lrdoctor.doctor import read
-from lrdoctor.model import Diagnosis, Role, Run, Verdict
+from lrdoctor.model import Diagnosis, Role, Run, Status, Verdict
 from lrdoctor.roles import RoleNames
 
 pytestmark = [
@@ -366,10 +366,14 @@ def compiled(keras: Any) -> Any:
     return model
 
 
+class Killed(Exception):
+    """Ends a fit in the middle, as a lost machine does."""
+
+
 def fitted(
     keras: Any, model: Any, callbacks: list[Any], *, epochs: range = range(25), validation_freq: int = 1
 ) -> Written:
-    """Fit, and return what every callback was told at the end of every epoch."""
+    """Fit, to the end or until `Killed`, and return what every callback was told at the end of every epoch."""
     random = np.random.default_rng(0)
     inputs = random.standard_normal((256, 16)).astype(np.float32)
     targets = inputs @ random.standard_normal((16, 1)) / 4 + 1 + 0.1 * random.standard_normal((256, 1))
@@ -379,17 +383,18 @@ def fitted(
         for tag, value in logs.items():
             written.setdefault(tag, {})[epoch] = float(value)
 
-    model.fit(
-        inputs,
-        targets.astype(np.float32),
-        batch_size=64,
-        epochs=epochs.stop,
-        initial_epoch=epochs.start,
-        validation_split=0.25,
-        validation_freq=validation_freq,
-        verbose=0,
-        callbacks=[*callbacks, keras.callbacks.LambdaCallback(on_epoch_end=remember)],
-    )
+    with suppress(Killed):
+        model.fit(
+            inputs,
+            targets.astype(np.float32),
+            batch_size=64,
+            epochs=epochs.stop,
+            initial_epoch=epochs.start,
+            validation_split=0.25,
+            validation_freq=validation_freq,
+            verbose=0,
+            callbacks=[*callbacks, keras.callbacks.LambdaCallback(on_epoch_end=remember)],
+        )
     return written
 
 
@@ -444,13 +449,61 @@ def test_csv_logger_appending_what_goes_on(tmp_path: Path, keras: Any, separator
 
 
 def test_csv_logger_appending_epochs_that_begin_anew(tmp_path: Path, keras: Any) -> None:
-    """Nothing in the file tells whether the net was trained on or begun anew; the note says what was assumed."""
+    """The net was trained on, which its loss tells: it goes on where the first fit had brought it."""
     path, model = tmp_path / "log.csv", compiled(keras)
-    for _ in range(2):
-        written = fitted(keras, model, [keras.callbacks.CSVLogger(path, append=True)], epochs=range(12))
+    first, second = (
+        fitted(keras, model, [keras.callbacks.CSVLogger(path, append=True)], epochs=range(12)) for _ in range(2)
+    )
     run = only_run(path)
-    assert_holds(run, with_epochs(written))
-    assert run.notes == ("restart at step 0: 60 points superseded",)
+    for tag, points in first.items():
+        series = run.series[tag]
+        assert series.steps.tolist() == list(range(24)), tag
+        assert series.values.tolist() == [*points.values(), *second[tag].values()], tag
+    assert any("begins anew" in note for note in run.notes)
+
+
+def test_csv_logger_appending_a_net_that_begins_anew(tmp_path: Path, keras: Any) -> None:
+    """A second net in the same file is a second run."""
+    path = tmp_path / "log.csv"
+    written = [
+        fitted(keras, compiled(keras), [keras.callbacks.CSVLogger(path, append=True)], epochs=range(12))
+        for _ in range(2)
+    ]
+    runs, problems = read([path], RoleNames())
+    assert problems == []
+    assert [run.name for run in runs] == ["log.csv", "log.csv#2"]
+    for run, its in zip(runs, written, strict=True):
+        assert_holds(run, with_epochs(its))
+
+
+def killed_before(keras: Any, epoch: int) -> Any:
+    def kill(at: int, logs: object) -> None:
+        if at == epoch:
+            raise Killed
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin=kill)
+
+
+def test_a_backup_left_behind_says_that_the_fit_broke_off(tmp_path: Path, keras: Any) -> None:
+    path = tmp_path / "log.csv"
+
+    def callbacks() -> list[Any]:
+        return [keras.callbacks.CSVLogger(path, append=True), keras.callbacks.BackupAndRestore(tmp_path / "backup")]
+
+    logger, backup = callbacks()
+    first = fitted(keras, compiled(keras), [logger, backup, killed_before(keras, 8)])
+    logger.csv_file.close()  # the end of the process, which this one outlives
+    assert list(first["loss"]) == list(range(8))
+    run = only_run(tmp_path)
+    assert_holds(run, with_epochs(first))
+    assert run.status is Status.CRASHED
+    assert any("training_metadata.json is still there" in note for note in run.notes)
+
+    second = fitted(keras, compiled(keras), callbacks())
+    assert list(second["loss"]) == list(range(8, 25)), "this fit was meant to go on from the backup"
+    run = only_run(tmp_path)
+    assert_holds(run, with_epochs({tag: first[tag] | second[tag] for tag in first}))
+    assert run.status is not Status.CRASHED
 
 
 def test_csv_logger_appending_rows_under_a_header_that_does_not_fit(tmp_path: Path, keras: Any) -> None:
@@ -636,7 +689,10 @@ def fit_lightning(folder: Path, kind: str = "sound", *, groups: int = 1) -> Writ
             self.log_dict(grad_norm(self.net, norm_type=2))
 
         def configure_optimizers(self) -> Any:
-            parameters = [{"params": layer.parameters()} for layer in (self.net[0], self.net[2])]
+            # The larger of the two rates is the second's.
+            parameters = [
+                {"params": layer.parameters(), "lr": rate} for layer, rate in ((self.net[0], 0.5), (self.net[2], 1.0))
+            ]
             chosen = parameters if groups == 2 else self.parameters()
             optimizer = torch.optim.SGD(chosen, lr=1.0, momentum=0.1, weight_decay=1e-4)
             scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_at(kind, step / 120))
@@ -678,7 +734,7 @@ LIGHTNING_ROLES = {
 
 @pytest.fixture(scope="module")
 def lightning_logs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Written]:
-    folder = tmp_path_factory.mktemp("lightning")
+    folder = tmp_path_factory.mktemp("lightning") / "run"
     return folder, fit_lightning(folder)
 
 
@@ -698,14 +754,16 @@ def test_csv_logger_of_lightning(lightning_logs: tuple[Path, Written]) -> None:
     assert run.name == "version_0/metrics.csv"
     assert_holds(run, written)
     assert run.roles == LIGHTNING_ROLES
+    # From the hparams.yaml beside it.
+    assert run.hparams == {"kind": "sound", "groups": 1}
 
 
 def test_tensorboard_logger_of_lightning(lightning_logs: tuple[Path, Written]) -> None:
     folder, written = lightning_logs
     run = only_run(folder / "tensorboard")
     assert run.name == "version_0"
-    # A placeholder, so that TensorBoard has something to put beside the hyperparameters.
-    assert_holds(run, {**written, "hp_metric": {0: -1.0}}, np.float32)
+    # Without the hp_metric of -1, which Lightning adds for TensorBoard to put beside the hyperparameters.
+    assert_holds(run, written, np.float32)
     assert run.roles == LIGHTNING_ROLES
     assert run.hparams == {"kind": "sound", "groups": 1}
 
@@ -714,7 +772,22 @@ def test_parameter_groups_of_lightning(tmp_path: Path) -> None:
     written = fit_lightning(tmp_path, groups=2)
     assert {"lr-SGD/pg1", "lr-SGD/pg2", "lr-SGD/pg1-momentum", "lr-SGD/pg2-weight_decay"} < set(written)
     for logger in ("csv", "tensorboard"):
-        assert only_run(tmp_path / logger).roles == {**LIGHTNING_ROLES, Role.LR: "lr-SGD/pg1"}
+        run = only_run(tmp_path / logger)
+        assert run.roles == {**LIGHTNING_ROLES, Role.LR: "lr-SGD/pg2"}
+        rate = run[Role.LR]
+        assert rate is not None
+        assert rate.steps.tolist() == list(written["lr-SGD/pg2"])
+        assert rate.values[0] == pytest.approx(rate_at("sound", 1 / 120))
+
+
+def test_both_loggers_of_lightning_are_one_run(lightning_logs: tuple[Path, Written]) -> None:
+    """The events are kept, which have a clock; so the values are those of float32."""
+    folder, written = lightning_logs
+    run = only_run(folder.parent)
+    assert run.roles == LIGHTNING_ROLES
+    assert_holds(run, written, np.float32)
+    assert run.hparams == {"kind": "sound", "groups": 1}
+    assert any("also recorded in run/csv/version_0/metrics.csv (csv)" in note for note in run.notes)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -75,6 +75,13 @@ def test_reads_a_plain_table(table: Any) -> None:
         '"' + PLAIN.replace(",", '","').replace("\n", '"\n"')[:-1],
         PLAIN.replace("\n", ",\n"),
         "step\tloss\tlr\n0|2.5|0.1|\n10|2.25|0.1|\n20|2|0.05|\n",
+        "step   loss  lr \n0    2.5  0.1\n  10   2.25 0.1\n20     2  0.05\n",
+        "# step loss lr\n0 2.5 0.1\n10 2.25 0.1\n20 2 0.05\n",
+        PLAIN.replace(",", ";").replace(".", ","),
+        PLAIN.replace(",", "\t").replace(".", ","),
+        PLAIN.replace(",", ";").replace(".", ",").replace("0,1", '"0,1"'),
+        "Loading the data, please wait\nDone.\n\n" + PLAIN,
+        "loss of the last run: 3\n1 of 2\n" * 50 + PLAIN,
         "| step | loss | lr |\n|:---|---:|---|\n| 0 | 2.5 | 0.1 |\n| 10 | 2.25 | 0.1 |\n| 20 | 2 | 0.05 |\n",
         "# step,loss,lr\n0,2.5,0.1\n10,2.25,0.1\n20,2,0.05\n",
         PLAIN.replace("2.25", "tensor(2.25)"),
@@ -327,12 +334,6 @@ def test_many_rows_with_a_name_of_their_own_can_be_a_curve(table: Any) -> None:
     assert len(table("step,note,loss\n0,a,3\n1,b,2\n").series["loss"]) == 2
 
 
-def test_several_runs_in_one_table_are_not_mixed(table: Any) -> None:
-    with pytest.raises(LogError, match="split it by its column 'run'") as caught:
-        table("run,step,loss\na,0,3\na,1,2\nb,0,3\nb,1,2\n")
-    assert not isinstance(caught.value, NotALog)
-
-
 def test_a_pointer_of_git_lfs_is_named(table: Any) -> None:
     with pytest.raises(LogError, match="git-lfs pointer"):
         table("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
@@ -364,7 +365,14 @@ def test_the_users_names_are_obeyed(tmp_path: Path, made: Any) -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("a.csv", "x"), ("a.CSV", PLAIN), ("a.tsv", ""), ("log.txt", PLAIN), ("x.log", PLAIN.replace(",", "\t"))],
+    [
+        ("a.csv", "x"),
+        ("a.CSV", PLAIN),
+        ("a.tsv", ""),
+        ("log.txt", PLAIN),
+        ("x.log", PLAIN.replace(",", "\t")),
+        ("x.log", "loading data, please wait\n" + PLAIN),
+    ],
 )
 def test_claims_tables(tmp_path: Path, made: Any, name: str, text: str) -> None:
     assert csv.claims(made.table(tmp_path / name, text))
@@ -376,7 +384,9 @@ def test_claims_tables(tmp_path: Path, made: Any, name: str, text: str) -> None:
         ("a.json", PLAIN),
         ("a.log", "epoch 1, loss 0.5, lr 0.1\nepoch 2, loss 0.4, lr 0.1\n"),
         ("a.txt", "step:1 loss:2\nstep:2 loss:3\n"),
-        ("a.log", "loading data, please wait\n" + PLAIN),
+        ("a.log", "loading data, please wait\n" + PLAIN.replace("loss", "cost").replace("lr", "x")),
+        ("a.log", "train loss, val loss\n" + "2024-01-01 loss is 3, and falls\n" * 9),
+        ("a.log", "epoch | loss\n1 of 10 | 3\n"),
         ("b.txt", ""),
         ("c.txt", "a,b\n1,2\n3,4\n"),
         ("d.csv", "PK\x03\x04\0\0binary"),
@@ -507,3 +517,27 @@ def test_a_clean_table_is_read_by_no_loop_and_a_broken_one_by_one(tmp_path: Path
     few, many = 2_000, 16_000
     assert calls(many) < calls(few) + 100
     assert calls(many, "broken") < 1.1 * many / few * calls(few, "broken")
+
+
+BEGINS_SHORT = "step,loss,lr,act,norm\n0,4.2,0.1\n1,3.9,0.1,0.5,1\n2,3.7,0.1,0.5,1\n"
+
+
+def test_a_first_row_may_lack_what_is_measured_from_the_first_step_on(table: Any) -> None:
+    run = table(BEGINS_SHORT)
+    assert points(run, "loss") == [(0, 4.2), (1, 3.9), (2, 3.7)]
+    assert [step for step, _ in points(run, "act")] == [1, 2]
+    assert [(i.place, i.kind, i.dropped) for i in run.incidents] == [("line 2", "short_row", 0)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BEGINS_SHORT.replace("0,4.2,0.1\n", "0,4.2\n"),
+        BEGINS_SHORT.replace("0,4.2,0.1\n", "0,4.2,Killed\n"),
+        BEGINS_SHORT.replace("0,4.2,0.1\n", "0,4.2,\n"),
+        BEGINS_SHORT.replace("0,4.2,0.1\n", "1,4.2,0.1\n"),
+        BEGINS_SHORT.replace("1,3.9,0.1,0.5,1\n", "1,3.9,0.1\n"),
+    ],
+)
+def test_a_first_row_that_may_be_something_else_is_left_out(table: Any, text: str) -> None:
+    assert ("line 2", "unreadable_row", 1) in kinds(table(text))

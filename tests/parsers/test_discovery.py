@@ -7,12 +7,23 @@ from typing import Any
 import pytest
 
 from lrdoctor.model import Problem
-from lrdoctor.parsers import csv, tensorboard
+from lrdoctor.parsers import csv, tensorboard, unsupported
 from lrdoctor.parsers._discovery import DEEPEST, Found, discover
 from lrdoctor.plugins import Parser
 
 PARSERS: dict[str, Parser] = {"csv": csv, "tensorboard": tensorboard}
 EVENTS = "events.out.tfevents.1.h"
+
+
+def csv_in_its_folder() -> Parser:
+    """A parser whose run is named after the folder."""
+
+    class Other:
+        claims = staticmethod(lambda path: path.suffix == ".other")
+        home = staticmethod(lambda path: path.parent)
+        read = staticmethod(csv.read)
+
+    return Other()
 
 
 def found(*paths: Path) -> list[Found]:
@@ -78,6 +89,20 @@ def test_equal_names_are_told_apart_by_the_argument(tmp_path: Path, made: Any) -
     assert names(one, two) == [one.as_posix(), two.as_posix()]
 
 
+def test_two_parsers_of_one_folder_give_their_names(runs: Path, made: Any) -> None:
+    both = PARSERS | {"other": csv_in_its_folder()}
+    made.table(runs / "run1" / "a.other", "x")
+    assert [f.name for f in discover([runs], both) if isinstance(f, Found)] == [
+        "deep/er/metrics.csv",
+        "run1 (other)",
+        "run1 (tensorboard)",
+        "run2",
+        "run10",
+    ]
+    alone = [f.name for f in discover([runs / "run1"], both) if isinstance(f, Found)]
+    assert alone == ["run1 (other)", "run1 (tensorboard)"]
+
+
 def test_a_run_that_is_reached_twice_is_one_run(runs: Path) -> None:
     assert names(runs, runs / "run1", runs) == names(runs)
 
@@ -102,6 +127,24 @@ def test_a_file_that_nobody_reads_is_a_problem_only_where_it_was_named(runs: Pat
     assert [p.message for p in problems(runs / "notes.md")] == [
         "no log that we can read; known formats: csv, tensorboard"
     ]
+
+
+def test_what_is_not_read_is_no_known_format(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("nothing")
+    for path in (tmp_path, tmp_path / "notes.md"):
+        (problem,) = discover([path], PARSERS | {"unsupported": unsupported})
+        assert isinstance(problem, Problem)
+        assert problem.message.endswith(": csv, tensorboard")
+
+
+def test_standard_input_is_one_log(runs: Path) -> None:
+    piped, *others = found(Path("-"), runs, Path("-"))
+    assert (piped.name, piped.parser, piped.explicit, piped.files) == ("-", "text", True, (Path("-"),))
+    assert len(others) == 4
+
+
+def test_every_find_tells_below_which_path(runs: Path) -> None:
+    assert [f.given for f in found(runs / "run1", runs / "deep")] == [runs / "run1", runs / "deep"]
 
 
 def test_pipes_and_dangling_links_are_left_alone(runs: Path) -> None:
@@ -144,7 +187,10 @@ def test_there_is_an_end_to_depth(tmp_path: Path, made: Any) -> None:
     assert len(found(tmp_path)) == 1
     made.table(deep / "d" / "metrics.csv", "step,loss\n1,2\n")
     assert len(found(tmp_path)) == 1
-    assert [p.message for p in problems(tmp_path)] == [f"folders deeper than {DEEPEST} levels are not entered"]
+    assert [p.message for p in problems(tmp_path)] == [
+        f"folders deeper than {DEEPEST} levels are not entered; `depth` under [limits] in the configuration sets it"
+    ]
+    assert len([f for f in discover([tmp_path], PARSERS, DEEPEST + 1) if isinstance(f, Found)]) == 2
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")

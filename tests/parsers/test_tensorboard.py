@@ -23,12 +23,18 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from tensorboard.util.tensor_util import make_ndarray, make_tensor_proto
 
 from lrdoctor.errors import LogError, NotALog
-from lrdoctor.model import Run
+from lrdoctor.model import Run, Status
 from lrdoctor.parsers import tensorboard
 from lrdoctor.roles import RoleNames
 
+DATA = Path(__file__).parents[1] / "data" / "tensorboard"
 NAME = "events.out.tfevents.1700000000.host.1.0"
 fuzzed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+
+
+@pytest.fixture(autouse=True, params=["accelerator", "plain Python"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LRDOCTOR_PURE_PYTHON", "1" if request.param == "plain Python" else "0")
 
 
 def read(*files: Path, home: Path | None = None) -> Run:
@@ -362,6 +368,138 @@ def test_the_folder_of_add_hparams_is_configuration(tmp_path: Path, made: Any) -
     run = read(above, below, home=tmp_path)
     assert run.hparams == {"lr": 0.1, "layers": 4, "opt": "adam", "bias": True}
     assert list(run.series) == ["loss"]
+
+
+# --- what the libraries themselves wrote ------------------------------------------------------------------------------
+
+
+def read_folder(name: str) -> Run:
+    files = [path for path in sorted((DATA / name).rglob("*tfevents*")) if tensorboard.claims(path)]
+    assert {tensorboard.home(path) for path in files} == {DATA / name}
+    return read(*files, home=DATA / name)
+
+
+def test_reads_what_torch_wrote() -> None:
+    # torch 2.13: add_scalar in both of its styles, add_scalars, a histogram, an image, a text, add_hparams.
+    run = read_folder("torch")
+    assert {tag: len(series) for tag, series in run.series.items()} == {
+        "train/loss": 30,
+        "lr": 30,
+        "Loss/train": 30,
+        "Loss/val": 30,
+    }
+    expected = [2 / (1 + n) if n != 7 else math.nan for n in range(30)]
+    np.testing.assert_array_equal(run.series["train/loss"].values, np.array(expected, dtype=np.float32))
+    rates = np.array([0.1 * (1 - n / 30) for n in range(30)], dtype=np.float32)
+    np.testing.assert_array_equal(run.series["lr"].values, rates)
+    assert run.hparams == {"lr": 0.1, "bsize": 32, "opt": "sgd", "nesterov": True}
+    assert run.incidents == ()
+
+
+def test_reads_what_lightning_wrote() -> None:
+    # lightning 2.6.6: its TensorBoardLogger, with a LearningRateMonitor; 12 steps, logged every other one.
+    run = read_folder("lightning")
+    assert {tag: len(series) for tag, series in run.series.items()} == {
+        "lr-SGD": 3,
+        "train_loss": 6,
+        "epoch": 6,
+        "val_loss": 3,
+    }
+    assert run.series["train_loss"].steps.tolist() == [1, 3, 5, 7, 9, 11]
+    assert run.hparams == {"lr": 0.1, "width": 3}
+
+
+def test_reads_what_hugging_face_wrote() -> None:
+    # transformers 5.24: Trainer with report_to=["tensorboard"]; two epochs of ten steps, logged every other one.
+    run = read_folder("huggingface")
+    assert run.series["train/loss"].steps.tolist() == list(range(2, 21, 2))
+    assert run.series["eval/loss"].steps.tolist() == [10, 20]
+    told = {name: run.hparams[name] for name in ("optim", "learning_rate", "per_device_train_batch_size", "max_steps")}
+    assert told == {
+        "optim": "adamw_torch_fused",
+        "learning_rate": 1e-3,
+        "per_device_train_batch_size": 4,
+        "max_steps": -1,
+    }
+    assert (run.planned_steps, run.status) == (20, Status.FINISHED)
+
+
+# --- what is known of single libraries --------------------------------------------------------------------------------
+
+
+def arguments(made: Any, text: str) -> bytes:
+    value = tensor([text], "object", "args/text_summary", plugin="text")
+    return bytes(made.event(0, x=value))
+
+
+def test_the_plan_of_hugging_face_is_told_by_steps_or_by_epochs(tmp_path: Path, made: Any) -> None:
+    curve = [made.event(n, train__loss=1.0, train__epoch=n / 100) for n in range(10, 101, 10)]
+    for number, (text, planned) in enumerate(
+        [
+            ('{"max_steps": 400, "num_train_epochs": 3}', 400),
+            ('{"max_steps": -1, "num_train_epochs": 3}', 300),
+            ('{"max_steps": -1, "num_train_epochs": 3.5}', 350),
+            ('{"max_steps": -1, "num_train_epochs": 1}', 100),
+            ('{"max_steps": -1}', None),
+            ('{"max_steps": 50}', None),  # the log went further: it is no plan
+            ('{"num_train_epochs": "three"}', None),
+            ('{"num_train_epochs": 1e300}', None),
+            ("{not JSON", None),
+            ("[1, 2]", None),
+            ("", None),
+        ]
+    ):
+        run = read(made.events(tmp_path / str(number) / NAME, [arguments(made, text), *curve]))
+        assert (run.planned_steps, run.status, list(run.series)) == (
+            planned,
+            Status.UNKNOWN,
+            ["train/loss", "train/epoch"],
+        )
+
+
+def test_a_hugging_face_run_that_was_resumed_keeps_its_latest_arguments(tmp_path: Path, made: Any) -> None:
+    records = [
+        arguments(made, '{"max_steps": 5, "seed": 1}'),
+        made.event(1, loss=1.0),
+        arguments(made, '{"max_steps": 9}'),
+    ]
+    run = read(made.events(tmp_path / NAME, records))
+    assert (run.hparams, run.planned_steps) == ({"max_steps": 9, "seed": 1}, 9)
+
+
+def test_other_text_is_no_configuration(tmp_path: Path, made: Any) -> None:
+    note = tensor(['{"max_steps": 5}'], "object", "note/text_summary", plugin="text")
+    image = tensor(['{"max_steps": 5}'], "object", "args/text_summary", plugin="images")
+    for value in (note, image):
+        assert read(made.events(tmp_path / NAME, [made.event(0, x=value), made.event(1, loss=1.0)])).hparams == {}
+
+
+def test_the_metric_that_lightning_makes_up_is_left_out(tmp_path: Path, made: Any) -> None:
+    made_up = made.event(0, hp_metric=-1.0)
+    assert list(read(made.events(tmp_path / "a" / NAME, [made_up, made.event(1, loss=1.0)])).series) == ["loss"]
+    told = [made_up, made.event(1, hp_metric=0.5), made.event(1, loss=1.0)]
+    assert list(read(made.events(tmp_path / "b" / NAME, told)).series) == ["hp_metric", "loss"]
+    with pytest.raises(NotALog):
+        read(made.events(tmp_path / "c" / NAME, [made_up]))
+
+
+def test_the_configuration_beside_an_event_file_is_read(tmp_path: Path, made: Any) -> None:
+    (tmp_path / "hparams.yaml").write_text("lr: 0.5\nmax_steps: 30\n")
+    run = read(made.events(tmp_path / NAME, [made.event(n, loss=1.0) for n in range(1, 11)]))
+    assert (run.hparams, run.planned_steps) == ({"lr": 0.5, "max_steps": 30}, 30)
+
+
+def test_the_epochs_of_keras_are_planned_in_epochs(tmp_path: Path, made: Any) -> None:
+    (tmp_path / "args.yaml").write_text("epochs: 7\nmax_steps: 1000\n")
+    run = read(made.events(tmp_path / NAME, [made.event(n, epoch_loss=1.0) for n in range(5)]))
+    assert run.planned_steps == 7
+
+
+def test_an_image_that_is_longer_than_any_scalar_costs_nothing(tmp_path: Path, made: Any) -> None:
+    image = Summary.Image(height=1, width=1, colorspace=3, encoded_image_string=bytes(3_000_000))
+    records = [made.event(1, loss=1.0), made.event(1, x=Summary.Value(tag="x", image=image)), made.event(2, loss=2.0)]
+    run = read(made.events(tmp_path / NAME, records))
+    assert (points(run), run.incidents) == ([(1, 1.0), (2, 2.0)], ())
 
 
 # --- claims -----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from lrdoctor.parsers._damage import Damage
 
 def read(content: bytes) -> tuple[list[bytes], list[str]]:
     damage = Damage(Path("x"))
-    found = [data for _, data in _tfrecord.records(io.BytesIO(content), damage)]
+    found = [data for _, datas in _tfrecord.batches(io.BytesIO(content), damage) for data in datas]
     return found, [incident.kind for incident in damage.incidents()]
 
 
@@ -27,7 +27,22 @@ def test_reads_records_of_any_length(made: Any) -> None:
 
 def test_tells_where_each_record_begins(made: Any) -> None:
     content = made.record(b"one") + made.record(b"two")
-    assert [at for at, _ in _tfrecord.records(io.BytesIO(content), Damage(Path()))] == [0, 19]
+    ((offsets, datas),) = _tfrecord.batches(io.BytesIO(content), Damage(Path()))
+    assert (offsets.tolist(), datas) == ([0, 19], [b"one", b"two"])
+
+
+def test_records_are_given_in_their_turn_with_the_damage_between(made: Any) -> None:
+    records = [bytearray(made.record(bytes([n]) * 5)) for n in range(6)]
+    records[2][14] ^= 1
+    records[4][14] ^= 1
+    damage, met = Damage(Path()), []
+    for _, datas in _tfrecord.batches(io.BytesIO(b"".join(records)), damage):
+        met.append((datas, len(damage.incidents())))
+    assert met == [([b"\0" * 5, b"\1" * 5], 0), ([b"\3" * 5], 1), ([b"\5" * 5], 2)]
+
+
+def test_a_long_stretch_of_zeros_is_passed_over(made: Any) -> None:
+    assert read(bytes(900_000) + made.record(b"b")) == ([b"b"], ["lost_record_boundary"])
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 16, 64])

@@ -76,7 +76,7 @@ def test_no_peak_no_code() -> None:
         (logged("lightning_logs/version_0/metrics.csv", train_loss=Role.TRAIN_LOSS), "lightning"),
         (logged("m.csv", train_loss=Role.TRAIN_LOSS, lr9Adam=Role.LR), "lightning"),
         (logged("runs", "tensorboard", train__learning_rate=Role.LR, train__loss=Role.TRAIN_LOSS), "huggingface"),
-        (logged("out/trainer_state.json", "json", loss=Role.TRAIN_LOSS, learning_rate=Role.LR), "huggingface"),
+        (logged("out", "trainer_state", loss=Role.TRAIN_LOSS, learning_rate=Role.LR), "huggingface"),
         (logged("x", "tensorboard", epoch_loss=Role.TRAIN_LOSS, epoch_learning_rate=Role.LR), "keras"),
         (logged(epoch=Role.EPOCH, loss=Role.TRAIN_LOSS, learning_rate=Role.LR), "keras"),
     ],

@@ -1,0 +1,80 @@
+"""Which column of a table counts the steps, and the step of every row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lrdoctor.model import Ints, Role
+from lrdoctor.parsers._columns import Columns, Flags
+from lrdoctor.parsers._series import LAST_STEP
+from lrdoctor.roles import RoleNames
+
+CURVES = frozenset({Role.TRAIN_LOSS, Role.VAL_LOSS, Role.LR, Role.GRAD_NORM, Role.ACCURACY})
+COVERED = 0.9
+"""A column that is empty in more than a tenth of the rows that matter does not count the steps."""
+BEYOND = 2 * LAST_STEP
+"""Where a step that no integer holds is put, to be refused with the other impossible ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Axis:
+    """Where the rows of a table stand."""
+
+    name: str
+    """The column that says so; empty where rows are counted."""
+    steps: Ints
+    """Of every row."""
+    placed: Flags
+    """Which rows have one."""
+    notes: tuple[str, ...]
+
+
+def axis(found: Columns, names: RoleNames) -> Axis:
+    """The steps of all rows, from the best column that has one in nearly every row that matters."""
+    told = np.zeros(found.rows, dtype=bool)
+    for name, filled in found.filled.items():
+        told |= filled if names.of(name) in CURVES else False
+    told = told if told.any() else np.ones(found.rows, dtype=bool)
+    notes: list[str] = []
+    for name in names.step_columns(list(found.values)):
+        values = found.values[name]
+        placed = found.filled[name] & np.isfinite(values)
+        if (found.rows > 1 and not moves(found, name)) or (placed & told).sum() < COVERED * told.sum():
+            continue
+        if (values[placed] != np.round(values[placed])).any():
+            notes.append(f"{name!r} is no whole number: rows are counted instead")
+            continue
+        steps = np.clip(np.where(placed, values, 0), -BEYOND, BEYOND).astype(np.int64)
+        return _through(Axis(name=name, steps=steps, placed=placed, notes=tuple(notes)), found, names)
+    if not notes:
+        notes.append("no column counts the steps: rows are counted instead")
+    return Axis(name="", steps=np.arange(found.rows), placed=np.ones(found.rows, dtype=bool), notes=tuple(notes))
+
+
+def moves(found: Columns, name: str) -> bool:
+    """Whether a column of numbers holds more than one."""
+    values = found.values[name][found.filled[name]]
+    return len(values) > 1 and bool((values != values[0]).any())
+
+
+def _through(counted: Axis, found: Columns, names: RoleNames) -> Axis:
+    """The same, counted through the whole run where the steps begin anew with every epoch."""
+    name, steps, placed = counted.name, counted.steps, counted.placed
+    epochs = [other for other in found.values if names.of(other) is Role.EPOCH and other != name]
+    if not epochs or names.of(name) is Role.EPOCH:
+        return counted
+    both = placed & found.filled[epochs[0]]
+    epoch = found.values[epochs[0]][both]
+    if not np.isfinite(epoch).all() or (epoch != np.round(epoch)).any():
+        return counted
+    within = steps[both]
+    anew, next_epoch = within[1:] < within[:-1], epoch[1:] > epoch[:-1]
+    if not anew.any() or (anew & ~next_epoch).any() or (epoch[1:] < epoch[:-1]).any():
+        return counted
+    longest = int(within.max() - within.min()) + 1
+    through = np.zeros_like(steps)
+    through[both] = (np.clip(epoch - epoch[0], 0, BEYOND / longest)).astype(np.int64) * longest + within - within.min()
+    note = f"{name!r} begins anew with every epoch: steps are {epochs[0]!r} × {longest} + {name!r}"
+    return Axis(name=name, steps=through, placed=both, notes=(*counted.notes, note))

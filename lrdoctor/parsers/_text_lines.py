@@ -1,0 +1,127 @@
+"""The bytes of a text log -> blocks of clean lines: what terminals do with them is undone.
+
+Colours are taken out, a progress bar that was drawn over itself becomes one line per drawing, and full-width
+punctuation becomes plain. Blocks, not lines, are what the other modules work on: most lines of a log need no look.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from lrdoctor.errors import NotALog
+from lrdoctor.parsers._damage import Damage
+from lrdoctor.parsers._files import LFS_POINTER
+
+BLOCK = 1 << 18
+"""Bytes read at once."""
+LONGEST_LINE = 4 << 20
+"""Characters. A longer one is no line of a log, and must not be held in memory."""
+LINES_AT_ONCE = 1024
+FULL_WIDTH = str.maketrans("：，；＝｜（）［］【】", ":,;=|()[][]")
+_WIDE = re.compile("[：，；＝｜（）［］【】]")
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[()][0-9A-B]|[=>78cM])")
+_OVERDRAWN = re.compile(r"\x08+\r?|\r")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Some lines of the log."""
+
+    first: int
+    """Number of the first line, counted from 1 as an editor counts."""
+    lines: list[str]
+    """Each drawing of a bar is one."""
+    numbers: list[int] | None
+    """The line that each stands in; None where they simply count on."""
+    open_ended: bool = False
+    """The last line is ended by nothing: perhaps it is half a line."""
+
+    def number(self, at: int) -> int:
+        """The line of the file that one of these lines stands in."""
+        return self.first + at if self.numbers is None else self.numbers[at]
+
+
+def is_text(first: bytes) -> bool:
+    """Whether the first bytes of a file are text: no NUL in them, unless they are UTF-16."""
+    return first[:2] in UTF16 or b"\0" not in first
+
+
+def blocks(file: BinaryIO, damage: Damage) -> Iterator[Block]:
+    """The lines of a file, block by block. Raises `NotALog` for what is no text, `OSError` where reading fails."""
+    first = file.read(BLOCK)
+    if first.startswith(LFS_POINTER):
+        raise NotALog("a git-lfs pointer: the file itself was not fetched (git lfs pull)")
+    if not first.strip():
+        raise NotALog("an empty file")
+    if not is_text(first[: 1 << 12]):
+        raise NotALog("not a text log: binary data")
+    yield from _blocks(_decoded(first, file), damage)
+
+
+def blocks_of_lines(lines: Iterable[str], damage: Damage) -> Iterator[Block]:
+    """The same for lines that were read already, such as those of standard input."""
+    return _blocks(_joined(lines), damage)
+
+
+def _decoded(first: bytes, file: BinaryIO) -> Iterator[str]:
+    # What PowerShell's `>` writes is UTF-16.
+    decoder = codecs.getincrementaldecoder("utf-16" if first[:2] in UTF16 else "utf-8-sig")("replace")
+    part = first
+    while part:
+        yield decoder.decode(part)
+        part = file.read(BLOCK)
+    yield decoder.decode(b"", True)
+
+
+def _joined(lines: Iterable[str]) -> Iterator[str]:
+    waiting: list[str] = []
+    for line in lines:
+        waiting.append(line)
+        if len(waiting) == LINES_AT_ONCE:
+            yield "".join(waiting)
+            waiting.clear()
+    yield "".join(waiting)
+
+
+def _blocks(parts: Iterable[str], damage: Damage) -> Iterator[Block]:
+    number, rest, too_long = 1, "", False
+    for part in parts:
+        text = rest + part
+        # A carriage return at the very end may be the first half of a line's end.
+        end = max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1)) + 1
+        if not end:
+            rest = text
+            if len(rest) > LONGEST_LINE:
+                rest, too_long = "", True
+            continue
+        whole, rest = text[:end], text[end:]
+        if too_long:
+            message = f"a line of more than {LONGEST_LINE} characters: it is left out"
+            damage.add(f"line {number}", "unreadable_row", message)
+            whole, too_long = "\n" + whole.partition("\n")[2], False
+        yield _block(whole, number)
+        number += whole.count("\n")
+    if rest.strip():
+        yield _block(rest, number, open_ended=not rest.endswith("\r"))
+
+
+def _block(text: str, first: int, open_ended: bool = False) -> Block:
+    if "\x1b" in text:
+        text = _ESCAPE.sub("", text)
+    if not text.isascii() and _WIDE.search(text):
+        text = text.translate(FULL_WIDTH)
+    text = text.replace("\r\n", "\n")
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    if "\r" not in text and "\x08" not in text:
+        return Block(first=first, lines=lines, numbers=None, open_ended=open_ended)
+    drawn = [(first + at, piece) for at, line in enumerate(lines) for piece in _OVERDRAWN.split(line) if piece]
+    return Block(
+        first=first, lines=[piece for _, piece in drawn], numbers=[at for at, _ in drawn], open_ended=open_ended
+    )

@@ -1,0 +1,187 @@
+"""Kinds of lines -> tables: one per print statement, from one process, with the columns that say where a row stands.
+
+Which tables tell of the training is decided here too: a statement that names a loss, a rate or an accuracy, and that
+was printed again and again. Source code, prose and configuration name such things too, but once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrdoctor.model import Floats, Ints, Role
+from lrdoctor.parsers._series import LAST_STEP
+from lrdoctor.parsers._text_rows import Kind
+from lrdoctor.parsers._text_shape import OUTER_PLACE, PLACE, Shape
+from lrdoctor.roles import RoleNames
+
+FEWEST = 5
+"""So many lines of one kind are no accident of prose."""
+FEW = 2
+"""The same for a line that only a known logger writes."""
+SIGNED = (
+    frozenset({"loss", "learning_rate", "epoch"}),
+    frozenset({"consumed samples", "learning rate"}),
+    frozenset({"iter", "loss", "time", "mfu"}),
+    frozenset({"trl"}),
+    frozenset({"num_updates", "loss"}),
+)
+"""Names that stand together in the lines of Hugging Face, Megatron, nanoGPT, llm.c and fairseq, and nowhere else."""
+CURVES = frozenset({Role.TRAIN_LOSS, Role.VAL_LOSS, Role.LR, Role.GRAD_NORM, Role.ACCURACY})
+NUMBERED = "step"
+"""What the number is called that stands without a name at the beginning of a line."""
+NOT_VALUES = frozenset({PLACE, OUTER_PLACE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Table:
+    """The rows of one statement."""
+
+    shape: Shape
+    values: Floats
+    """Shape (rows, columns)."""
+    order: Ints
+    """Shape (rows,), ascending: the place of each among all lines of the log."""
+    lines: Ints
+    """Shape (rows,): the line of the file that each stands in."""
+    step: str = ""
+    """The name of the column that counts steps, or of the place in a bar; empty where none does."""
+    epoch: str = ""
+    """The name of the column that counts epochs in whole numbers."""
+    part: str = ""
+    """The name of one that counts them in fractions."""
+    curves: tuple[str, ...] = ()
+    """The tags that are worth a look."""
+    left_out: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    """By name the rows, shape (rows,), in which what stands there is no point of the curve."""
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def column(self, name: str) -> Floats:
+        """Shape (rows,): what stands after this name."""
+        return np.asarray(self.values[:, self.shape.names.index(name)])
+
+    def total(self, name: str) -> Floats | None:
+        """Shape (rows,): the `M` of its `N/M`, or None where there is none."""
+        at = self.shape.totals[self.shape.names.index(name)]
+        return None if at < 0 else np.asarray(self.values[:, at])
+
+    def some(self, chosen: NDArray[np.bool_]) -> Table:
+        """Only these rows."""
+        return replace(
+            self,
+            values=self.values[chosen],
+            order=self.order[chosen],
+            lines=self.lines[chosen],
+            left_out={name: rows[chosen] for name, rows in self.left_out.items()},
+        )
+
+    def between(self, start: int, end: int) -> Table:
+        """Only the rows whose places lie from `start` on and before `end`."""
+        first, last = np.searchsorted(self.order, [start, end])
+        return replace(
+            self,
+            values=self.values[first:last],
+            order=self.order[first:last],
+            lines=self.lines[first:last],
+            left_out={name: rows[first:last] for name, rows in self.left_out.items()},
+        )
+
+    def with_column(self, name: str, values: Floats) -> Table:
+        """The table with one more name, and what stands after it."""
+        shape, at = self.shape, len(self.shape.names)
+        return replace(
+            self,
+            shape=replace(
+                shape,
+                names=(*shape.names, name),
+                tags=(*shape.tags, name),
+                totals=(*(of + (of >= 0) for of in shape.totals), -1),
+                averages=(*(of + (of >= 0) for of in shape.averages), -1),
+                width=shape.width + 1,
+            ),
+            values=np.insert(self.values, at, values, axis=1),
+        )
+
+
+def tables(kinds: Sequence[Kind], names: RoleNames) -> tuple[list[Table], list[str]]:
+    """One table per statement, in the order of their first rows, and the notes on what other processes repeated."""
+    numbered_rank = any(kind.shape.numbered and names.step_column(kind.shape.names) for kind in kinds)
+    first: dict[tuple[tuple[str, ...], str], str] = {}
+    found: list[Table] = []
+    others: list[Table] = []
+    for kind in sorted((kind for kind in kinds if len(kind)), key=lambda kind: kind.places[0]):
+        table = Table(shape=kind.shape, values=kind.values(), order=kind.order(), lines=kind.physical())
+        shape = kind.shape
+        same = shape.names, shape.split
+        if shape.rank and first.setdefault(same, shape.rank) != shape.rank:
+            others.append(table)
+            continue
+        if shape.numbered and numbered_rank:
+            ranks = table.values[:, -1]
+            own = ranks == float(first.setdefault(same, str(ranks[0])))
+            others.append(table.some(~own))
+            table = table.some(own)
+        elif shape.numbered and NUMBERED not in shape.names:
+            table = table.with_column(NUMBERED, table.values[:, -1])
+        found.append(table)
+    moving = _moving([table for table in found if len(table)])
+    found = [_with_position(table, names, moving) for table in found if len(table)]
+    curves = {tag for table in found for tag in table.curves}
+    left_out = sum(len(table) for table in others if curves.intersection(table.shape.tags))
+    return found, [f"{left_out} lines of other processes say the same and were left out"] if left_out else []
+
+
+def _moving(found: Sequence[Table]) -> frozenset[str]:
+    """The names whose numbers are not always the same; those of a single row are given the benefit of the doubt."""
+    seen: dict[str, set[float]] = {}
+    alone: set[str] = set()
+    for table in found:
+        for name in table.shape.names:
+            column = table.column(name)
+            seen.setdefault(name, set()).update((float(column[0]), float(column.min()), float(column.max())))
+    alone = {name for name in seen if sum(len(table) for table in found if name in table.shape.names) == 1}
+    return frozenset(alone | {name for name, values in seen.items() if len(values) > 1})
+
+
+def _with_position(table: Table, names: RoleNames, moving: frozenset[str]) -> Table:
+    """The table with the columns that say where its rows stand, and those that are curves."""
+    shape = table.shape
+    whole = [name for name in shape.names if name in moving and _whole(table.column(name))]
+    axes = names.step_columns([name for name in whole if name not in NOT_VALUES])
+    step = next((name for name in axes if names.of(name) is not Role.EPOCH), "")
+    epochs = [name for name in shape.names if names.of(name) is Role.EPOCH]
+    epoch = next((name for name in epochs if _whole(table.column(name))), "")
+    part = next((name for name in epochs if name != epoch), "") if not epoch else ""
+    if not step and PLACE in shape.names and _whole(table.column(PLACE)):
+        step = PLACE
+    if not epoch and OUTER_PLACE in shape.names and _whole(table.column(OUTER_PLACE)):
+        epoch = OUTER_PLACE
+    curves = tuple(
+        tag
+        for name, tag in zip(shape.names, shape.tags, strict=True)
+        if name not in (*NOT_VALUES, step, epoch, part)
+        and (names.of(tag) in CURVES or (names.of(tag) is None and names.speak_of_curves([tag])))
+    )
+    return replace(table, step=step, epoch=epoch, part=part, curves=curves)
+
+
+def _whole(column: Floats) -> bool:
+    return bool((np.isfinite(column) & (column == np.round(column)) & (np.abs(column) <= LAST_STEP)).all())
+
+
+def is_repeated(table: Table) -> bool:
+    """Whether this statement was printed so often that it is no accident."""
+    few = table.shape.bar or any(sign.issubset(table.shape.names) for sign in SIGNED)
+    return len(table) >= (FEW if few else FEWEST)
+
+
+def varies(table: Table) -> bool:
+    """Whether anything in it moves: a configuration that is printed again and again tells the same every time."""
+    told = [name for name, tag in zip(table.shape.names, table.shape.tags, strict=True) if tag in table.curves]
+    columns = [table.column(name) for name in (*told, table.step, table.epoch) if name]
+    return any(not np.isfinite(column).all() or bool((column != column[0]).any()) for column in columns)

@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lrdoctor.doctor import read
+from lrdoctor.model import Floats, Incident, Role, Run, Series, Status
+from lrdoctor.parsers._same_training import TELLS_NOTHING, merged
+from lrdoctor.roles import RoleNames
+
+EVENTS = "events.out.tfevents.1795645519.host.1.0"
+START = 1.79e9
+
+
+def loss(seed: int = 0, points: int = 60) -> Floats:
+    rng = np.random.default_rng(seed)
+    return np.asarray(0.3 + 2 * np.exp(-np.arange(points) / 20) + 0.02 * rng.normal(size=points))
+
+
+def told(
+    path: str,
+    form: str,
+    values: Floats,
+    *,
+    every: int = 1,
+    tag: str = "loss",
+    clock: float | None = None,
+    **more: Any,
+) -> Run:
+    """A record of `values`, logged at every 10th step, as one logger tells it."""
+    steps = 10 * np.arange(len(values))[::every]
+    times = None if clock is None else np.asarray(clock + 0.5 * steps, dtype=np.float64)
+    series = Series(tag=tag, steps=steps, values=values[::every], wall_times=times)
+    extra: dict[str, Series] = more.pop("series", {})
+    roles: dict[Role, str] = {Role.TRAIN_LOSS: tag, **more.pop("roles", {})}
+    return Run(name=path, path=Path("/logs") / path, format=form, series={tag: series, **extra}, roles=roles, **more)
+
+
+def single(values: Floats) -> Floats:
+    return values.astype(np.float32).astype(np.float64)
+
+
+def names(*runs: Run, below: str = "/logs") -> list[str]:
+    return [run.name for run in merged(runs, [Path(below)])]
+
+
+def joined(*runs: Run) -> Run:
+    (run,) = merged(runs, [Path("/logs")])
+    return run
+
+
+def constant(tag: str, value: float) -> dict[str, Series]:
+    return {tag: Series(tag=tag, steps=10 * np.arange(60), values=np.full(60, value))}
+
+
+def test_two_records_of_one_training_are_one_run() -> None:
+    state = told("out/trainer_state", "trainer_state", loss(), planned_steps=600)
+    events = told("out/runs/Nov25/tb", "tensorboard", single(loss()), tag="train/loss", status=Status.FINISHED)
+    events = replace(events, series={**events.series, **constant("memory", 5.0)}, hparams={"batch_size": 8})
+    run = joined(events, state)
+    assert (run.name, run.format, run.status, run.planned_steps) == (state.name, state.format, Status.FINISHED, 600)
+    assert list(run.series) == ["loss", "memory"]
+    assert run.roles == state.roles
+    assert run.hparams == {"batch_size": 8}
+    assert run.notes == ("also recorded in out/runs/Nov25/tb (tensorboard), which adds memory; 1 hyperparameter",)
+
+
+@pytest.mark.parametrize("decimals", [4, 5, 7])
+def test_what_was_rounded_is_the_same_number(decimals: int) -> None:
+    assert len(names(told("a/x", "csv", loss()), told("a/y", "text", np.round(loss(), decimals)))) == 1
+
+
+def test_significant_digits_are_a_rounding_too() -> None:
+    printed = np.array([float(f"{value:.4g}") for value in 30 * loss()])
+    assert len(names(told("a/x", "csv", 30 * loss()), told("a/y", "text", printed))) == 1
+
+
+def test_a_sparse_record_belongs_to_the_dense_one() -> None:
+    run = joined(told("a/x", "trainer_state", loss(), every=5), told("a/y", "text", np.round(loss(), 4)))
+    assert (run.format, len(run.series["loss"])) == ("text", 60)
+    assert run.notes == ("also recorded in a/x (trainer_state)",)
+
+
+def test_a_few_points_more_do_not_make_a_rounded_record_the_better_one() -> None:
+    run = joined(told("a/x", "trainer_state", loss()[:57]), told("a/y", "text", np.round(loss(), 4)))
+    assert run.format == "trainer_state"
+
+
+def test_three_points_are_enough_where_they_are_all_and_exact() -> None:
+    few = loss(points=3)
+    assert len(names(told("a/x", "csv", few), told("a/y", "tensorboard", single(few)))) == 1
+    assert len(names(told("a/x", "csv", few[:2]), told("a/y", "tensorboard", single(few[:2])))) == 2
+    assert len(names(told("a/x", "csv", few), told("a/y", "text", np.round(few, 2)))) == 2
+
+
+def test_the_losses_of_the_validation_are_a_sign_too() -> None:
+    def with_validation(run: Run, values: Floats) -> Run:
+        val = Series(tag="val", steps=60 * np.arange(10), values=values)
+        return replace(run, series={**run.series, "val": val}, roles={**run.roles, Role.VAL_LOSS: "val"})
+
+    each, mean = told("a/x", "csv", loss()), told("a/y", "wandb", loss(3), tag="train_loss_epoch")
+    shared = loss(5, 10)
+    assert len(names(with_validation(each, shared), with_validation(mean, shared))) == 1
+    assert len(names(with_validation(each, shared), with_validation(mean, loss(6, 10)))) == 2
+
+
+def test_two_seeds_are_two_runs() -> None:
+    assert len(names(*(told(f"a/{n}", form, loss(n)) for n, form in enumerate(("csv", "tensorboard", "text"))))) == 3
+
+
+def test_a_run_that_only_begins_alike_is_another() -> None:
+    other = np.concatenate([loss()[:50], loss(1)[50:]])
+    assert len(names(told("a/x", "csv", loss()), told("a/y", "tensorboard", other))) == 2
+
+
+def test_an_overwritten_stretch_does_not_part_a_training() -> None:
+    other = loss()
+    other[[20, 21]] += 0.1
+    other[5] = np.nan
+    assert len(names(told("a/x", "csv", loss()), told("a/y", "tensorboard", other))) == 1
+
+
+@pytest.mark.parametrize(
+    "flat",
+    [
+        np.zeros(60),
+        np.full(60, 0.6931),
+        np.full(60, np.nan),
+        np.where(np.arange(60) == 7, 5.0, 0.6931),
+        np.arange(60.0),
+    ],
+)
+def test_what_tells_nothing_is_no_sign(flat: Floats) -> None:
+    assert len(names(told("a/x", "csv", flat), told("a/y", "tensorboard", flat))) == 2
+
+
+def test_few_decimals_are_no_sign() -> None:
+    assert len(names(told("a/x", "csv", loss()), told("a/y", "text", np.round(loss(), 2)))) == 2
+
+
+def test_one_format_twice_is_a_repeated_training() -> None:
+    assert len(names(told("a/x", "wandb", loss()), told("a/y", "wandb", loss()))) == 2
+
+
+def test_a_repeated_training_keeps_its_own_records() -> None:
+    runs = [told(f"{folder}/{form}/log", form, loss()) for folder in ("a", "b") for form in ("csv", "tensorboard")]
+    assert [run.notes for run in merged(runs, [Path("/logs")])] == [
+        (f"also recorded in {folder}/csv/log (csv)",) for folder in ("a", "b")
+    ]
+
+
+def test_nobody_guesses_between_two_that_are_equally_near() -> None:
+    runs = [told("a/one", "wandb", loss()), told("a/two", "wandb", loss()), told("a/log", "csv", loss())]
+    assert len(names(*runs)) == 3
+
+
+def test_clocks_tell_which_records_belong_together() -> None:
+    def at(path: str, form: str, clock: float) -> Run:
+        return told(path, form, loss(), clock=clock)
+
+    runs = [at("a/w1", "wandb", START), at("a/w2", "wandb", START + 100), at("a/m1", "mlflow_files", START + 100.2)]
+    assert names(*runs) == ["a/w1", "a/w2"]
+    assert len(names(at("a/x", "wandb", START), at("a/y", "csv", START + 400))) == 2
+    assert len(names(at("a/x", "wandb", START), at("a/y", "csv", START + 7200))) == 1, "another time zone"
+
+
+def test_strange_folders_need_a_common_clock() -> None:
+    assert len(names(told("wandb/x/l", "wandb", loss()), told("mlruns/y/l", "mlflow_files", loss()))) == 2
+    clocked = [told("wandb/x/l", "wandb", loss(), clock=START), told("mlruns/y/l", "mlflow_files", loss(), clock=START)]
+    assert len(names(*clocked)) == 1
+    assert len(names(told("p/wandb/l", "wandb", loss()), told("p/mlruns/l", "mlflow_files", loss()))) == 1
+    assert len(names(told("l", "wandb", loss()), told("p/mlruns/l", "mlflow_files", loss()))) == 1
+
+
+def test_what_the_records_say_of_themselves_counts() -> None:
+    def seeded(path: str, form: str, seed: int) -> Run:
+        return told(path, form, loss(), hparams={"args/seed": seed})
+
+    assert len(names(seeded("a/x", "csv", 1), seeded("a/y", "wandb", 1))) == 1
+    assert len(names(seeded("a/x", "csv", 1), seeded("a/y", "wandb", 2))) == 2
+
+    def rated(path: str, form: str, rate: float) -> Run:
+        return told(path, form, loss(), series=constant("lr", rate), roles={Role.LR: "lr"})
+
+    # So small a rate that nothing is learned: the losses of a whole sweep are the same.
+    assert len(names(rated("a/x", "csv", 1e-9), rated("a/y", "wandb", 1e-9))) == 1
+    assert len(names(rated("a/x", "csv", 1e-9), rated("a/y", "wandb", 1e-8))) == 2
+    assert len(names(rated("a/x", "csv", 0.001), rated("a/y", "wandb", 0.002))) == 2
+    assert len(names(rated("a/x", "csv", 0.0001), rated("a/y", "wandb", 0.00013))) == 1, "rounded"
+
+
+def test_a_role_that_the_best_record_lacks_is_filled() -> None:
+    events = told("a/y", "tensorboard", loss(), series=constant("rate", 0.1), roles={Role.LR: "rate"})
+    run = joined(told("a/x", "trainer_state", loss()), events)
+    assert run.roles == {Role.TRAIN_LOSS: "loss", Role.LR: "rate"}
+    assert run[Role.LR] is not None
+
+
+def test_nothing_is_added_twice_under_another_name() -> None:
+    best = told("a/x", "trainer_state", loss(), series=constant("eval_loss", 1.0) | constant("tokens", 7.0))
+    other = told("a/y", "tensorboard", loss(), series=constant("eval/loss", 1.0) | constant("seen", 7.0))
+    assert list(joined(best, other).series) == ["loss", "eval_loss", "tokens"]
+
+
+def test_what_was_lost_is_counted_in_every_record() -> None:
+    lost = [Incident(path=path, place="", kind="k", dropped=1, message="m") for path in "xy"]
+    runs = [told(f"a/{i.path}", f, loss(), incidents=(i,)) for i, f in zip(lost, ("csv", "wandb"), strict=True)]
+    assert set(joined(*runs).incidents) == set(lost)
+
+
+def test_status_is_from_whichever_record_tells() -> None:
+    for one, other, both in [
+        (Status.UNKNOWN, Status.CRASHED, Status.CRASHED),
+        (Status.RUNNING, Status.FINISHED, Status.FINISHED),
+        (Status.FINISHED, Status.RUNNING, Status.FINISHED),
+    ]:
+        run = joined(told("a/x", "wandb", loss(), status=one), told("a/y", "csv", loss(), status=other))
+        assert run.status is both
+
+
+def test_every_store_of_one_training_becomes_one() -> None:
+    forms = ("csv", "text", "wandb", "mlflow_sqlite", "tensorboard", "trainer_state", "trackio")
+    runs = [told(f"a/{form}", form, np.round(loss(), 4) if form == "text" else loss()) for form in forms]
+    run = joined(*runs)
+    assert run.format == "trainer_state"
+    others = ["wandb", "mlflow_sqlite", "trackio", "tensorboard", "csv", "text"]
+    assert [note.split()[3] for note in run.notes] == [f"a/{form}" for form in others]
+
+
+def test_a_sweep_of_many_runs_keeps_each_pair() -> None:
+    number = 3 * TELLS_NOTHING
+    runs = []
+    for seed in range(number):
+        values = loss(seed)
+        values[0] = 2.3026
+        runs += [told(f"{seed}/csv", "csv", values), told(f"{seed}/tb", "tensorboard", single(values))]
+    found = merged(runs, [Path("/logs")])
+    assert [run.notes for run in found] == [(f"also recorded in {n}/csv (csv)",) for n in range(number)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.permutations(range(6)))
+def test_the_order_does_not_matter(order: Sequence[int]) -> None:
+    runs = [told(f"s{n}/{form}", form, loss(n)) for n in range(2) for form in ("csv", "tensorboard", "wandb")]
+    found = merged([runs[at] for at in order], [Path("/logs")])
+    assert {(run.name, run.notes) for run in found} == {
+        (f"s{n}/wandb", (f"also recorded in s{n}/tensorboard (tensorboard)", f"also recorded in s{n}/csv (csv)"))
+        for n in range(2)
+    }
+
+
+def test_from_files(tmp_path: Path, made: Any) -> None:
+    for seed in range(2):
+        values = loss(seed).round(4).tolist()
+        rows = [{"step": 10 * n + 10, "loss": value, "epoch": n / 20} for n, value in enumerate(values)]
+        state = {"global_step": 600, "max_steps": 600, "log_history": rows}
+        folder = tmp_path / "runs" / f"seed{seed}"
+        events = [made.event(row["step"], train__loss=row["loss"], extra=float(row["step"])) for row in rows]
+        made.events(folder / "tb" / EVENTS, events)
+        made.table(folder / "trainer_state.json", json.dumps(state))
+    runs, problems = read([tmp_path / "runs"], RoleNames())
+    assert problems == []
+    assert [(run.name, run.format, run.planned_steps) for run in runs] == [
+        (f"seed{n}", "trainer_state", 600) for n in range(2)
+    ]
+    assert all("extra" in run.series for run in runs)
+    assert all(f"also recorded in seed{n}/tb (tensorboard), which adds extra" in runs[n].notes for n in range(2))
