@@ -315,7 +315,7 @@ TASKS: Mapping[str, Task] = {
         _task("wines", wines, perceptron(13, 24, 3), {"sgd": 3e-2, "adam": 3e-3}, 300, batch=8),
         _task("outliers", outliers, perceptron(8, 32, 32, 1), {"sgd": 1e-2, "adam": 3e-3}, 1200, kind="absolute"),
         _task("visits", visits, perceptron(12, 32, 32, 1), {"sgd": 3e-3, "adamw": 3e-3}, 1000, batch=64, kind="counts"),
-        _task("rare", rare, perceptron(30, 2), {"sgd": 3e-2, "adam": 1e-2}, 2000, batch=8),
+        _task("rare", rare, perceptron(30, 2), {"sgd": 3e-3, "adam": 1e-2}, 2000, batch=8),
         _task("tones", tones, filters(7, 12, 5), {"sgd": 1e-1, "adam": 1e-2}, 600),
         _task("brackets", brackets, gated(4, 20, 7), {"sgd": 3e-1, "adam": 1e-2}, 700, batch=16),
         _task(
