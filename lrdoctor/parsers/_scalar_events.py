@@ -24,7 +24,7 @@ from lrdoctor.parsers._series import Logged
 from lrdoctor.parsers._tfrecord import anywhere
 
 if TYPE_CHECKING:
-    from lrdoctor.parsers._events import Scanner
+    from lrdoctor.parsers import _events
 
 MOST_TAGS = 100_000
 """No person reads more curves of one run; a file with more is broken, or made to fill the memory."""
@@ -123,7 +123,7 @@ class Scalars:
     def __init__(self) -> None:
         built = tfrecord.accelerator()
         self._points = Points()
-        self._scanner: Scanner | None = None
+        self._scanner: _events.Scanner | None = None
         if built is not None:
             seed = hash("tags") & 0xFFFFFFFF  # another one in each process, so that no file can aim at it
             self._scanner = built.Scanner(MOST_TAGS, tfrecord.LONGEST, SMALL_TENSOR, seed, WINDOW)
@@ -199,7 +199,7 @@ class Scalars:
                     self._record(int(offsets[number]), data, damage)
             settle(list(self._points.tags.values()))
 
-    def _by_accelerator(self, scanner: Scanner, file: BinaryIO, damage: Damage, stop: int) -> None:
+    def _by_accelerator(self, scanner: _events.Scanner, file: BinaryIO, damage: Damage, stop: int) -> None:
         from lrdoctor.parsers import _events
 
         descriptor = file.fileno()
