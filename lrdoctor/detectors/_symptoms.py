@@ -103,6 +103,14 @@ class Course:
 
 def symptoms(run: Run) -> dict[str, float] | None:
     """Every symptom by name, NaN where the log does not tell; None for a run without a course that ever fell."""
+    # Two detectors ask for them.
+    if "symptoms" not in run.memo:
+        run.memo["symptoms"] = _symptoms(run)
+    found: dict[str, float] | None = run.memo["symptoms"]
+    return found
+
+
+def _symptoms(run: Run) -> dict[str, float] | None:
     span = run.span
     train, val = finite_loss(run, Role.TRAIN_LOSS), finite_loss(run, Role.VAL_LOSS)
     if span is None or span.last <= span.first:

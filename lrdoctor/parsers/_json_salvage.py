@@ -17,9 +17,12 @@ ATTEMPTS = 100
 """Objects that are tried for the next whole one."""
 LARGEST_TRIED = 1 << 16
 """Characters of such a one."""
+LOOKED_BACK = 64
+"""Characters, mostly spaces, between a row and the comma before it."""
 _ENDS = frozenset(",]} \t\r\n")
 _SPACE = re.compile(r"[ \t\r\n]*")
-_NEXT_IN_LIST = re.compile(r"[,}\[]\s*(\{)")
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+_OPENING, _CLOSING, _BEFORE_ROW = frozenset("{["), frozenset("}]"), frozenset(",}[")
 
 
 def _integer(digits: str) -> int | float:
@@ -118,8 +121,24 @@ def _list(plain: str, at: int, depth: int, broken: list[tuple[int, str]]) -> tup
 
 
 def _nextwhole(plain: str, at: int) -> int:
-    """Where the next whole object of this list begins, or -1."""
-    for _, found in zip(range(ATTEMPTS), _NEXT_IN_LIST.finditer(plain, at + 1), strict=False):
-        if value_at(plain[found.start(1) : found.start(1) + LARGEST_TRIED], 0):
-            return found.start(1)
+    """Where the next whole object of this list begins, or -1.
+
+    What stands in a list of the broken object itself is none of its siblings. Its own brace may be missing its other
+    half, so an object one level down is taken for the next row.
+    """
+    level = tried = 0
+    for token in _TOKENS.finditer(plain, at):
+        sign, start = token[0], token.start()
+        if (
+            sign == "{"
+            and start > at
+            and level <= 1
+            and plain[max(0, start - LOOKED_BACK) : start].rstrip()[-1:] in _BEFORE_ROW
+        ):
+            if value_at(plain[start : start + LARGEST_TRIED], 0):
+                return start
+            tried += 1
+        if tried == ATTEMPTS or (sign == "]" and not level):
+            return -1
+        level = max(0, level + (sign in _OPENING) - (sign in _CLOSING))
     return -1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lrdoctor.errors import LogError, NotALog
@@ -146,6 +146,7 @@ def test_numbers_behind_damage_in_a_list_are_not_placed() -> None:
 
 
 @given(JSON, st.integers(0, 300))
+@example([None, {"a": [None, {}, None]}], 38)
 @settings(deadline=None)
 def test_a_cut_document_holds_nothing_that_the_whole_does_not(value: Any, cut: int) -> None:
     def within(part: Any, whole: Any) -> bool:
