@@ -11,12 +11,13 @@ from typing import Any
 
 from lrdoctor import plugins
 from lrdoctor.comparison.table import Comparison, tabulate
-from lrdoctor.config import Config, Limits, load_config, settings
+from lrdoctor.config import Config, load_config, settings
 from lrdoctor.detectors.lr_schedule import LrSchedule
 from lrdoctor.engine.load import load_rules, rules_dir
 from lrdoctor.engine.match import advise
 from lrdoctor.engine.rule import Rule
 from lrdoctor.errors import LogError, NotALog
+from lrdoctor.limits import Limits
 from lrdoctor.model import (
     Advice,
     Diagnosis,

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrdoctor.config import Config, Limits, load_config, settings
+from lrdoctor.config import Config, load_config, settings
 from lrdoctor.errors import ConfigError
+from lrdoctor.limits import Limits
 from lrdoctor.model import Role, Severity
 from lrdoctor.tables import typed
 

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lrdoctor.cli import main
-from lrdoctor.config import Limits
 from lrdoctor.doctor import read
+from lrdoctor.limits import Limits
 from lrdoctor.model import Problem, Run
 from lrdoctor.parsers._damage import PLACES
 from lrdoctor.parsers._piped import PIECE, pieces

@@ -150,6 +150,9 @@ class Rule:
             name=self.name,
             severity=self.severity,
             what=self.what.strip(),
+            why=self.why.strip(),
+            caveats=self.caveats.strip(),
+            references=self.references,
             withholds=self.verdict == "cannot_tell",
             instead=self.instead,
         )
