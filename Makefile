@@ -4,15 +4,24 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 HEAVY = .venv-frameworks
 
-.PHONY: check format test-frameworks samples clinic clean
+.PHONY: check browser format test-frameworks samples clinic clean
 
-check: $(VENV)/ready
+check: $(VENV)/ready browser
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/lrdoctor rules --test
 	$(BIN)/pytest
+
+# For the tests of the HTML report, which are skipped where there is none. Never a reason to fail.
+browser:
+	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get; then \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; \
+	fi >/dev/null 2>&1 || true
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+		|| echo "No Chromium: the browser tests are skipped. 'apt install chromium' brings one."
 
 format: $(VENV)/ready
 	$(BIN)/ruff format

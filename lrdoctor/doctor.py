@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from lrdoctor import plugins
+from lrdoctor._garbage import young_only
 from lrdoctor.comparison.table import Comparison, tabulate
 from lrdoctor.config import Config, load_config, settings
 from lrdoctor.detectors.lr_schedule import LrSchedule
 from lrdoctor.engine.load import load_rules, rules_dir
 from lrdoctor.engine.match import advise
 from lrdoctor.engine.rule import Rule
-from lrdoctor.errors import LogError, NotALog
-from lrdoctor.limits import Limits
+from lrdoctor.limits import Limits, in_force
 from lrdoctor.model import (
     Advice,
     Diagnosis,
@@ -31,71 +31,152 @@ from lrdoctor.model import (
     Skipped,
     Verdict,
 )
-from lrdoctor.parsers._beside import Beside, beside
-from lrdoctor.parsers._damage import PLACES
 from lrdoctor.parsers._discovery import STANDARD_INPUT, Found, discover
-from lrdoctor.parsers._piped import piped
 from lrdoctor.parsers._same_training import merged
 from lrdoctor.plugins import Detector
 from lrdoctor.prescribe.code import code_for
 from lrdoctor.prescribe.configuration import prescribe
 from lrdoctor.prescribe.expectation import Swept, ending, with_expectation
 from lrdoctor.prescribe.priors import priors
+from lrdoctor.reading import Home, gathered, lost, read_home
+from lrdoctor.reading import read as read
 from lrdoctor.roles import RoleNames
 from lrdoctor.siblings.gap import SiblingGap, gaps
 from lrdoctor.siblings.grouping import BY_SUBJECT, Family, families
 from lrdoctor.siblings.member import member
 from lrdoctor.siblings.recipes import response_of
 from lrdoctor.siblings.response import RateResponse
+from lrdoctor.spread import spread
+
+Progress = Callable[[int, int | None], None]
+"""Is told how much has been done, and of how much; None while that is not known yet."""
+NEARLY = 0.8
+"""How much of the time is gone when everything is measured."""
+Measured = tuple[Sequence[Finding], Sequence[Skipped]]
+"""What the detectors found in a run, and those that could not speak."""
 
 
-def analyze(*paths: str | Path, config: Config | None = None, siblings: bool = True) -> Report:
+def analyze(
+    *paths: str | Path,
+    config: Config | None = None,
+    siblings: bool = True,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Report:
     """The report on every run below the paths, in a deterministic order.
 
     Inputs that cannot be used are in `Report.errors`; the others are still analysed. `config` defaults to the nearest
-    `lrdoctor.toml` or `[tool.lrdoctor]`. Without `siblings` each run is judged as if it were alone. Raises `RuleError`,
-    `ConfigError` or `PluginError` where those are broken.
+    `lrdoctor.toml` or `[tool.lrdoctor]`. Without `siblings` each run is judged as if it were alone.
+
+    `jobs` is the number of processes that read and measure, as in joblib: -1 stands for one per core. The report is the
+    same for any number; `joblib.parallel_config` around the call chooses another backend, such as Dask. `progress` is
+    called in this process, with how many of the places where a log was found are done, and how many there are; None
+    while they are looked for. A place that was measured and is not yet judged is nearly done, and counts as such.
+
+    Raises `RuleError`, `ConfigError` or `PluginError` where those are broken, and `ValueError` for 0 jobs.
     """
     # What a sweep says of the rate must not reach runs that nothing but their folder makes siblings.
-    report, _ = _examine(paths, config, siblings=siblings, trust=BY_SUBJECT)
+    with young_only():
+        report, _ = _examine(paths, config, siblings=siblings, trust=BY_SUBJECT, jobs=jobs, progress=progress)
     return report
 
 
-def compare(*paths: str | Path, config: Config | None = None) -> Comparison:
+def compare(
+    *paths: str | Path, config: Config | None = None, jobs: int = 1, progress: Progress | None = None
+) -> Comparison:
     """The runs below the paths side by side, by the trainings that they belong to, with the best rate of each sweep.
 
-    Inputs that cannot be used are in `Comparison.errors`. Raises as `analyze` does.
+    Inputs that cannot be used are in `Comparison.errors`. Takes and raises what `analyze` does.
     """
-    return tabulate(*_examine(paths, config, siblings=True, trust=0.0))
+    with young_only():
+        return tabulate(*_examine(paths, config, siblings=True, trust=0.0, jobs=jobs, progress=progress))
 
 
 def _examine(
-    paths: Sequence[str | Path], config: Config | None, *, siblings: bool, trust: float
+    paths: Sequence[str | Path],
+    config: Config | None,
+    *,
+    siblings: bool,
+    trust: float,
+    jobs: int,
+    progress: Progress | None,
 ) -> tuple[Report, Mapping[Family, Sequence[RateResponse | None]]]:
     """The report, and each family with what every one of its sweeps says of the rate; below `trust` in it, nothing."""
+    if jobs == 0:
+        raise ValueError("0 jobs do nothing")
+    tell = progress or (lambda done, total: None)
     config = load_config(Path.cwd()) if config is None else config
     detectors = plugins.detectors()
     chosen = settings(config, {name: module.Settings for name, module in detectors.items()})
-    rules = tuple(rule for rule in known_rules(config) if config.wants(rule.id))
-    runs, errors = read([Path(p) for p in paths], RoleNames(config.roles), config.limits)
-    measured = [_measure(run, detectors, chosen) for run in runs]
-    kin = families([member(run, findings) for run, (findings, _) in zip(runs, measured, strict=True)])
-    kin = kin if siblings else ()
+    known = known_rules(config)
+    tell(0, None)
+    places = list(discover([Path(p) for p in paths], plugins.parsers(), config.limits.depth))
+    found = [place for place in places if isinstance(place, Found)]
+    # What is piped in is there for this process alone.
+    jobs = 1 if any(place.home == STANDARD_INPUT for place in found) else jobs
+    look = partial(_looked_at, names=RoleNames(config.roles), limits=config.limits, chosen=chosen)
+    results = spread(look, found, jobs, lambda place: (lost(place), ()))
+    findings: dict[Run, Measured] = {}
+    runs, errors = gathered(_homes(places, results, findings, tell), config.limits)
+    runs = merged(runs, [Path(p) for p in paths])
+    # One that is made of several is measured anew.
+    measured = [findings.get(run) or _measure(run, detectors, chosen) for run in runs]
+    kin = families([member(run, told) for run, (told, _) in zip(runs, measured, strict=True)]) if siblings else ()
     responses = {
         family: [response_of(family, sweep) if family.kinship >= trust else None for sweep in family.sweeps]
         for family in kin
     }
     missed, best = _held_against_siblings(responses)
+    in_force = {run.name: _wanted(known, config.of(run.name)) for run in runs} if config.per_run else {}
+    usual = _wanted(known, config)
+    ids = {rule.id for some in (usual, *in_force.values()) for rule in some}
+    judged = []
+    for run, (told, skipped) in zip(runs, measured, strict=True):
+        rules = in_force.get(run.name, usual)
+        judged.append(_conclude(run, [*told, *missed.get(run.name, ())], skipped, rules, best.get(run.name)))
+        run.forget()
+        tell(int(len(found) * (NEARLY + (1 - NEARLY) * len(judged) / len(runs))), len(found))
     report = Report(
-        runs=tuple(
-            _conclude(run, [*findings, *missed.get(run.name, ())], skipped, rules, best.get(run.name))
-            for run, (findings, skipped) in zip(runs, measured, strict=True)
-        ),
+        runs=tuple(judged),
         errors=tuple(errors),
-        rules=tuple(rule.info for rule in rules),
+        rules=tuple(rule.info for rule in known if rule.id in ids),
         version=own_version(),
     )
     return report, responses
+
+
+def _looked_at(
+    places: Sequence[Found], names: RoleNames, limits: Limits, chosen: Mapping[str, Any]
+) -> list[tuple[Home, Sequence[Measured]]]:
+    """What some places hold, and what the detectors find in each of their runs; also in a process of its own."""
+    parsers, detectors = plugins.parsers(), plugins.detectors()
+    seen: list[tuple[Home, Sequence[Measured]]] = []
+    for place in places:
+        with in_force(limits):
+            home = read_home(place, parsers, names)
+        seen.append((home, [_measure(run, detectors, chosen) for run in home.runs]))
+        for run in home.runs:
+            run.forget()
+    return seen
+
+
+def _homes(
+    places: Sequence[Found | Problem],
+    results: Iterator[tuple[Home, Sequence[Measured]]],
+    findings: dict[Run, Measured],
+    tell: Progress,
+) -> Iterator[Home | Problem]:
+    """Each place with what was read there, in order; what was measured goes to `findings`."""
+    count, total = 0, sum(isinstance(place, Found) for place in places)
+    for place in places:
+        if isinstance(place, Problem):
+            yield place
+            continue
+        home, measured = next(results)
+        findings |= zip(home.runs, measured, strict=True)
+        count += 1
+        tell(int(NEARLY * count), total)
+        yield home
 
 
 def _held_against_siblings(
@@ -129,93 +210,13 @@ def finding_kinds() -> dict[str, type[Finding]]:
     return found | {SiblingGap.kind: SiblingGap}
 
 
+def _wanted(rules: Iterable[Rule], config: Config) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules if config.wants(rule.id))
+
+
 def known_rules(config: Config, folders: Sequence[Path] = ()) -> tuple[Rule, ...]:
     """The shipped rules, those that the configuration adds, and those of further folders. Raises `RuleError`."""
     return load_rules([rules_dir(), *config.rules, *folders], finding_kinds(), plugins.names("schedules"))
-
-
-def read(paths: Sequence[Path], names: RoleNames, limits: Limits | None = None) -> tuple[list[Run], list[Problem]]:
-    """Every training below the paths once, with its roles, and the inputs that could not be used."""
-    limits = Limits() if limits is None else limits
-    parsers = plugins.parsers()
-    runs: list[Run] = []
-    problems: list[Problem] = []
-    passed_over: dict[Path, list[Problem]] = {}
-    told: set[Path] = set()
-    for found in discover(paths, parsers, limits.depth):
-        if isinstance(found, Problem):
-            problems.append(found)
-            continue
-        try:
-            piped_in = found.home == STANDARD_INPUT
-            log = piped(found.home, names) if piped_in else parsers[found.parser].read(found.home, found.files, names)
-            here = list(_named(list(log), found, names))
-        except NotALog as error:
-            # A folder holds many tables that are no curves; only one that was asked for by name is worth a word.
-            (problems if found.explicit else passed_over.setdefault(found.given, [])).append(_problem(found, error))
-            continue
-        except LogError as error:
-            problems.append(_problem(found, error))
-            told.add(found.given)
-            continue
-        told.add(found.given)
-        room = limits.runs - len(runs)
-        runs += here[:room]
-        if len(here) > room:
-            problems.append(Problem(path=str(found.given), message=_too_many(here[room].name, limits.runs)))
-            break
-    # Unless a path leads to nothing else: then it is the answer to "where are my runs?".
-    for given, some in passed_over.items():
-        problems += [] if given in told else _first(some)
-    return merged(runs, paths), problems
-
-
-def _too_many(name: str, most: int) -> str:
-    said = f"more than {most} runs: {name} and what comes after it are left out"
-    return f"{said}; `runs` under [limits] in the configuration sets it"
-
-
-def _first(problems: Sequence[Problem]) -> list[Problem]:
-    """The first few of each kind, the last of them with the number of the others."""
-    by_message: dict[str, list[Problem]] = {}
-    for problem in problems:
-        by_message.setdefault(problem.message, []).append(problem)
-    named = [problem for some in by_message.values() for problem in some[:PLACES]]
-    more = {some[PLACES - 1]: len(some) - PLACES for some in by_message.values() if len(some) > PLACES}
-    return [
-        replace(problem, message=f"{problem.message} (and {more[problem]} more)") if problem in more else problem
-        for problem in named
-    ]
-
-
-def _problem(found: Found, error: LogError) -> Problem:
-    where = found.files[0] if len(found.files) == 1 else found.home
-    return Problem(path=str(where), message=str(error))
-
-
-def _named(runs: Sequence[Run], found: Found, names: RoleNames) -> Iterator[Run]:
-    """The runs of one place with their roles, their names in the report, and the configuration beside their log.
-
-    Where there are several, each adds to the name of the place what its parser added to that of its home, or its own.
-    """
-    home = found.home.name
-    told = Beside(hparams={}, notes=())
-    if found.home != STANDARD_INPUT:
-        told = beside(found.home if found.home.is_dir() else found.home.parent, found.files)
-    met: Counter[str] = Counter()
-    for run in runs:
-        own = run.name.removeprefix(home) if run.name.startswith(home) else f"/{run.name}"
-        own = own if len(runs) > 1 else ""
-        met[own] += 1
-        own += f" #{met[own]}" if met[own] > 1 else ""
-        roles, notes = names.assign(run.series)
-        yield replace(
-            run,
-            name=found.name + own,
-            roles=roles,
-            hparams={**told.hparams, **run.hparams},
-            notes=(*run.notes, *notes, *(note for note in told.notes if note not in run.notes)),
-        )
 
 
 def diagnose(
@@ -232,8 +233,9 @@ def _measure(
     """What the detectors find in the run, and those that could not speak."""
     findings: list[Finding] = []
     skipped: list[Skipped] = []
+    played = {role for role in Role if run[role] is not None}
     for name, detector in detectors.items():
-        missing = [role.value for role in detector.NEEDS if run[role] is None]
+        missing = [role.value for role in detector.NEEDS - played]
         if missing:
             skipped.append(Skipped(what=name, reason=f"no series plays the role {', '.join(sorted(missing))}"))
         else:

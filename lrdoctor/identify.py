@@ -97,6 +97,11 @@ def _of(steps: Ints, rates: Floats) -> Identified | None:
     curve = rate_curve(steps, rates)
     if curve is None:
         return _zero(steps, rates)
+    if curve.relative.min() == 1:
+        # What the search would find, since nothing has fewer parameters; most sweeps are of such runs.
+        length = int(curve.steps[-1]) + 1
+        plan = Plan(schedule="constant", params=constant.Params(), peak_lr=curve.peak, total_steps=length)
+        return Identified(plan=plan, residual=0.0, resolution=curve.resolution, first_step=curve.origin)
     return _fitted(curve) or _seamed(curve)
 
 

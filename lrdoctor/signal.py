@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
@@ -90,11 +90,12 @@ def level(series: Series, first: float, last: float) -> float | None:
 @_once
 def levels(series: Series, first: float, last: float, bins: int) -> Floats:
     """The `level` of each of `bins` equal stretches of steps, NaN where nothing was logged; read-only."""
-    edges = _edges(first, last, bins)
     if abs(first) < EXACT and abs(last) < EXACT:
-        begins = series.steps.searchsorted(np.ceil(edges[:-1]).astype(np.int64))
-        ends = series.steps.searchsorted(np.floor(edges[1:]).astype(np.int64), side="right")
+        from_, to = _whole_edges(first, last, bins)
+        begins = series.steps.searchsorted(from_[:-1])
+        ends = series.steps.searchsorted(to[1:], side="right")
         return medians(series.values, begins, ends)
+    edges = _edges(first, last, bins)
     both = np.array([_ends(series.steps, a, b) for a, b in itertools.pairwise(edges.tolist())])
     return medians(series.values, both[:, 0], both[:, 1])
 
@@ -102,11 +103,11 @@ def levels(series: Series, first: float, last: float, bins: int) -> Floats:
 @_once
 def stretch_medians(series: Series, first: float, last: float, bins: int) -> Floats:
     """The same as `levels`, where a point between two stretches belongs to the later one alone."""
-    edges = _edges(first, last, bins)
     if abs(first) < EXACT and abs(last) < EXACT:
-        places = series.steps.searchsorted(np.ceil(edges).astype(np.int64))
+        places = series.steps.searchsorted(_whole_edges(first, last, bins)[0])
         places[-1] = series.steps.searchsorted(math.floor(last), side="right")
     else:
+        edges = _edges(first, last, bins)
         places = series.steps.searchsorted(edges)
         places[-1] = series.steps.searchsorted(last, side="right")
     return medians(series.values, places[:-1], places[1:])
@@ -128,6 +129,13 @@ def _edges(first: float, last: float, bins: int) -> Floats:
     edges = np.arange(bins + 1) * ((float(last) - float(first)) / bins) + float(first)
     edges[-1] = last
     return np.asarray(edges, dtype=np.float64)
+
+
+@lru_cache(maxsize=256)
+def _whole_edges(first: float, last: float, bins: int) -> tuple[Ints, Ints]:
+    """The edges in whole steps, from where a stretch begins and to where one ends; runs of a sweep are equally long."""
+    edges = _edges(first, last, bins)
+    return np.ceil(edges).astype(np.int64), np.floor(edges).astype(np.int64)
 
 
 def edge(first: float, last: float, bins: int, i: int) -> float:
@@ -185,7 +193,9 @@ def running_median(values: Floats, width: int) -> Floats:
     if width <= 1 or len(values) <= 1:
         return values
     if width == 3:
-        before, after = np.append(values[1], values[:-1]), np.append(values[1:], values[-2])
+        before, after = np.empty(len(values)), np.empty(len(values))
+        before[0], before[1:] = values[1], values[:-1]
+        after[:-1], after[-1] = values[1:], values[-2]
         low, high = np.minimum(before, after), np.maximum(before, after)
         return np.asarray(np.minimum(np.maximum(values, low), high), dtype=np.float64)
     # Odd, so that the median of a block is a value of which as many lie above as below: without bias in any skew.

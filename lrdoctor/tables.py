@@ -10,19 +10,36 @@ import reprlib
 import tomllib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import fields, is_dataclass
+from datetime import date
 from difflib import get_close_matches
 from enum import Enum
 from functools import cache
 from importlib.resources.abc import Traversable
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 T = TypeVar("T")
+
+
+class _OfToml:
+    """Lets pydantic take a TOML date for a date, and nothing else: neither a text nor a date with a time."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(_day, handler(source))
+
+
+Day = Annotated[date, _OfToml()]
+"""The type of a key that holds a date."""
 MAX_BYTES = 1 << 20
 # tomllib takes quadratic time for one key of very many parts, and a key stands on one line.
 MAX_DOTS = 500
+_DATE = "date"
+"""JSON has no dates. As a table of this key none passes for a text."""
 # pydantic speaks of JSON, which is only how the table reaches it.
 _WORDING = {
     "Input ": "",
@@ -66,7 +83,7 @@ def typed(kind: type[T], table: Any, at: str = "") -> tuple[T | None, list[str]]
     path = tuple(at.split(".")) if at else ()
     try:
         # Strict JSON, since strict Python would want tuples and enums where TOML has lists and strings.
-        text = json.dumps(table, default=lambda date: {"date": str(date)})
+        text = json.dumps(table, default=lambda date: {_DATE: str(date)})
         mistakes = list(_unknown_keys(kind, table, path))
     except RecursionError:
         return None, [_line(path, "is nested too deeply")]
@@ -101,7 +118,18 @@ _adapter: Callable[[Any], TypeAdapter[Any]] = cache(_make_adapter)
 _hints: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
 
 
+def _day(given: Any) -> date:
+    try:
+        return date.fromisoformat(given[_DATE])
+    except (TypeError, KeyError, ValueError):
+        raise ValueError("should be a date such as 2030-12-31") from None
+
+
 def _unknown_keys(hint: Any, data: Any, path: tuple[str, ...]) -> Iterator[str]:
+    if get_origin(hint) in (Union, UnionType):
+        (hint, *others) = (kind for kind in get_args(hint) if kind is not NoneType)
+        if others:
+            return  # Which of them is meant is for the adapter to say.
     if isinstance(data, list):
         for index, item in enumerate(data):
             yield from _unknown_keys(next(iter(get_args(hint)), None), item, (*path, str(index)))

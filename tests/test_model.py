@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import FrozenInstanceError, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -197,8 +197,38 @@ def test_what_nobody_looked_at_does_not_pass() -> None:
 
 
 def test_an_unknown_threshold_is_refused() -> None:
-    with pytest.raises(ValueError, match="fatal"):
+    with pytest.raises(ValueError, match=r"no severity 'fatal'; there are: info, warning, error"):
         REPORT.raise_if("fatal")
+
+
+def dead(*said: Advice) -> Report:
+    """A report on a run whose validation loss ends in NaN."""
+    loss = Series(tag="val", steps=np.array([1, 2]), values=np.array([1.0, np.nan]))
+    run = Run(name="a", path=Path("a"), format="made", series={"val": loss}, roles={Role.VAL_LOSS: "val"})
+    return Report(runs=(Diagnosis(run=run, verdict=Verdict.HEALTHY, advice=said),), version="1")
+
+
+def test_an_end_in_no_number_does_not_pass_whatever_rules_say_of_it() -> None:
+    for said in ((), (WARNING,)):
+        with pytest.raises(ThresholdError) as caught:
+            dead(*said).raise_if("error")
+        assert caught.value.problems == ("a: val ends in no finite number",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends(Finding):
+    kind: ClassVar[str] = "nonfinite"
+
+
+def test_an_end_that_a_rule_speaks_of_is_said_once() -> None:
+    end = replace(ERROR, because=(Ends(series="val", span=Span(2, 2), confidence=1.0),))
+    with pytest.raises(ThresholdError) as caught:
+        dead(end).raise_if("error")
+    assert caught.value.problems == ("a: LRD101 name-of-LRD101: LRD101 was seen.",)
+
+
+def test_praise_is_no_reason_to_raise() -> None:
+    Report(runs=(diagnosis("a", Verdict.HEALTHY, advice("LRD001", Severity.INFO)),), version="1").raise_if("info")
 
 
 @given(st.none() | st.floats())

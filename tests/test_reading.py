@@ -153,7 +153,7 @@ def test_so_many_runs_and_no_more(tmp_path: Path) -> None:
         Problem(
             path=str(tmp_path),
             message="more than 3 runs: run3.csv and what comes after it are left out; "
-            "`runs` under [limits] in the configuration sets it",
+            "`--limit runs=6` or `runs` under [limits] raises it",
         )
     ]
     assert read([tmp_path], RoleNames(), Limits(runs=5))[1] == []

@@ -31,6 +31,8 @@ def test_nothing_is_left_out_of_the_wheel(built: tuple[Path, Path]) -> None:
     modules = {p.relative_to(ROOT).as_posix() for p in (ROOT / "lrdoctor").rglob("*.py")}
     rules = {f"lrdoctor/_rules/{p.name}" for p in (ROOT / "rules").glob("*.toml")}
     data = {"lrdoctor/py.typed", "lrdoctor/reports/report.schema.json", "lrdoctor/detectors/rate_odds.json"}
+    data |= {f"lrdoctor/reports/_html/{name}" for name in ("page.html.j2", "page.css", "page.js")}
+    data |= {f"lrdoctor/reports/_vendor/uplot-1.6.32/{name}" for name in ("LICENSE", "uPlot.iife.min.js")}
     assert modules | rules | data <= inside
     assert not [name for name in inside if name.startswith(("tests", "sample_logs", "benchmarks", "rules/"))]
     with tarfile.open(sdist) as tar:

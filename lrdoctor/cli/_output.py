@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from lrdoctor.model import Report
 
 Names = Callable[[], Sequence[str]]
 """The formats there are, looked up when one is given, so that `--help` imports nothing for them."""
@@ -34,8 +41,14 @@ class Format(click.ParamType[str]):
         """The name itself, or a usage error that lists the known ones."""
         known = self.names()
         if value not in known:
-            self.fail(f"no report format {value!r}; there are: {', '.join(known)}", param, ctx)
+            near = get_close_matches(value, known, n=1)
+            instead = f"; did you mean {near[0]!r}?" if near else ";"
+            self.fail(f"no report format {value!r}{instead} there are: {', '.join(known)}", param, ctx)
         return value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The formats that begin so."""
+        return [CompletionItem(name) for name in self.names() if name.startswith(incomplete)]
 
 
 class Output(click.ParamType[tuple[str, Path]]):
@@ -55,7 +68,13 @@ class Output(click.ParamType[tuple[str, Path]]):
         form, equals, file = value.partition("=")
         if not equals or not file:
             self.fail(f"{value!r} is not FORMAT=FILE, such as json=report.json", param, ctx)
+        if file == "-":
+            self.fail(f"{value!r}: standard output takes one format: --format {form}", param, ctx)
         return Format(self.names).convert(form, param, ctx), Path(file)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The formats that begin so; files behind the equals sign are the shell's."""
+        return [CompletionItem(f"{name}=") for name in self.names() if name.startswith(incomplete)]
 
 
 def output_option(names: Names) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -65,21 +84,65 @@ def output_option(names: Names) -> Callable[[Callable[..., None]], Callable[...,
     )
 
 
-def write_all(write: Callable[[str, TextIO], None], form: str, outputs: Files) -> None:
-    """What `write` makes of each format: on standard output in one, and in files in others.
+def write_report(report: Report, form: str, outputs: Files, *, quiet: bool = False, verbose: bool = False) -> None:
+    """The report on standard output in one format, and in files in others.
 
-    A file is replaced only once the new one is whole. Raises `LrdoctorError` where one cannot be written.
+    `verbose` prints `full` where `text` was asked for; `quiet` prints what is wrong and nothing else, and leaves every
+    format that is no prose as it is. Files are whole in any case. Raises `LrdoctorError` as `write_all` does.
     """
+    from lrdoctor import plugins
+    from lrdoctor.reports.text import write_quietly
+
+    if form == "text" and verbose:
+        form = "full"
+    prose = form in ("text", "full")
+
+    def printed(out: TextIO) -> None:
+        if quiet and prose:
+            write_quietly(report, out)
+        else:
+            plugins.writer(form).write(report, out)
+
+    # What programs read is UTF-8 whatever the locale says, as in a file.
+    if plugins.writer(form).SUFFIX != ".txt" and isinstance(sys.stdout, TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")
+    write_all(lambda name, out: plugins.writer(name).write(report, out), form, outputs, printed=printed)
+
+
+def write_all(
+    write: Callable[[str, TextIO], None],
+    form: str,
+    outputs: Files,
+    *,
+    printed: Callable[[TextIO], None] | None = None,
+) -> None:
+    """What `write` makes of each format: in files first, then in one, or what `printed` makes, on standard output.
+
+    Raises `LrdoctorError` with a line for each file that cannot be written, once all the others are.
+    """
+    from lrdoctor.cli._files import forget_stdout, replace_file
     from lrdoctor.errors import LrdoctorError
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A name from a log must not end the report where the terminal knows no such letter.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    problems = []
     for name, file in outputs:
-        temporary = file.with_name(f".{file.name}.part")
         try:
-            with temporary.open("w", encoding="utf-8", newline="\n") as out:
-                write(name, out)
-            temporary.replace(file)
+            replace_file(file, partial(write, name))
         except OSError as error:
-            raise LrdoctorError(f"{file}: cannot be written: {error.strerror or error}") from error
-        finally:
-            temporary.unlink(missing_ok=True)
-    write(form, sys.stdout)
+            problems.append(f"{file}: cannot be written: {error.strerror or error}")
+    try:
+        if printed is None:
+            write(form, sys.stdout)
+        else:
+            printed(sys.stdout)
+        # Here, and not at the interpreter's end, a reader that has gone can still be told from a bug.
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        forget_stdout()
+        problems.append(f"standard output: cannot be written: {error.strerror or error}")
+    if problems:
+        raise LrdoctorError(problems)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lrdoctor.cli._completion import rule_names
 from lrdoctor.cli.rules import format_option, rules_option
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ LONGEST_BOUND = 34
 
 
 @click.command()
-@click.argument("rule")
+@click.argument("rule", shell_complete=rule_names)
 @rules_option
 @format_option
 def command(rule: str, folders: Sequence[Path], form: str) -> None:

@@ -69,16 +69,15 @@ def detect(run: Run, settings: Settings) -> Iterator[RateDistance]:
 
 def decades(fitted: Mapping[str, Any], values: Sequence[float]) -> float:
     """The sum of what the trees say of these symptoms, given in the order of `PHRASES`."""
-    return float(fitted["base"] + sum(_leaf(tree, values) for tree in fitted["trees"]))
-
-
-def _leaf(node: Any, values: Sequence[float]) -> float:
-    """A node is a leaf's number, or [symptom, threshold, whether the unknown goes to the lower side, lower, higher]."""
-    while isinstance(node, list):
-        symptom, threshold, unknown_below, below, above = node
-        value = values[symptom]
-        node = below if value <= threshold or (value != value and unknown_below) else above
-    return float(node)
+    leaves = []
+    for node in fitted["trees"]:
+        # A node is a leaf's number, or [symptom, threshold, whether the unknown goes below, what is below, what above].
+        while type(node) is list:
+            symptom, threshold, unknown_below, below, above = node
+            value = values[symptom]
+            node = below if value <= threshold or (unknown_below and value != value) else above
+        leaves.append(float(node))
+    return float(fitted["base"] + sum(leaves))
 
 
 @cache

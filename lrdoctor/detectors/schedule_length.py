@@ -97,6 +97,8 @@ def detect(run: Run, settings: Settings) -> Iterator[ScheduleLength]:
         None if found is None or length is None else round((length - found.plan.warmup.steps) / found.interval_steps)
     )
     floor = None if found is None or found.mirrored or planned is None else _origin(rate) + planned
+    if planned is not None and _begins_late(run, rate, planned, settings):
+        planned, taken = _origin(rate) + planned, taken + _origin(rate) - 1
     if floor is not None and not span.first < floor < span.last:
         floor = None
     yield ScheduleLength(
@@ -147,6 +149,12 @@ def _taken(rate: Series, span: Span) -> int:
     interval = int(rate.steps[-1]) - int(rate.steps[-2])
     from_one = _origin(rate) == 0 < rate.steps[0] and span.last % interval == 0
     return max(1, span.last - _origin(rate) + (0 if from_one else 1))
+
+
+def _begins_late(run: Run, rate: Series, planned: int, settings: Settings) -> bool:
+    """Whether only the log begins late: the schedule ends where a plan that counts from 0 says."""
+    told, end = run.planned_steps, _origin(rate) + planned
+    return told is not None and _origin(rate) > 0 and abs(end - told) <= max(1, settings.same_count * told)
 
 
 def _epochs(run: Run, span: Span) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, get_args
 
 from lrdoctor.engine.reading import measured
@@ -145,14 +146,31 @@ class Rule:
     @property
     def info(self) -> RuleInfo:
         """What reports need to know of it."""
-        return RuleInfo(
-            id=self.id,
-            name=self.name,
-            severity=self.severity,
-            what=self.what.strip(),
-            why=self.why.strip(),
-            caveats=self.caveats.strip(),
-            references=self.references,
-            withholds=self.verdict == "cannot_tell",
-            instead=self.instead,
-        )
+        given = (self.id, self.name, self.severity, self.what, self.why, self.caveats, self.references)
+        return _info(*given, self.verdict == "cannot_tell", self.instead)
+
+
+@lru_cache(maxsize=1 << 10)
+def _info(
+    number: str,
+    name: str,
+    severity: Severity,
+    what: str,
+    why: str,
+    caveats: str,
+    references: tuple[str, ...],
+    withholds: bool,
+    instead: bool,
+) -> RuleInfo:
+    """One for each rule: thousands of runs have the same advice."""
+    return RuleInfo(
+        id=number,
+        name=name,
+        severity=severity,
+        what=what.strip(),
+        why=why.strip(),
+        caveats=caveats.strip(),
+        references=references,
+        withholds=withholds,
+        instead=instead,
+    )

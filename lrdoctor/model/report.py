@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from lrdoctor.errors import ThresholdError
 from lrdoctor.model.judgement import Advice, Expected, Finding, Prescription, RuleInfo, Severity, Verdict
-from lrdoctor.model.run import Run
+from lrdoctor.model.run import Role, Run
+
+PRAISE = frozenset({"LRD001"})
+"""Rules that say that all is well: advice of severity info, and no reason to fail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,12 @@ class Problem:
 
     path: str
     message: str
+
+
+class NothingThere(Problem):
+    """A folder without any log below it: no trouble where somebody says that there need not be any."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +113,7 @@ class Gate:
     """Worst first."""
     pardons: tuple[Pardon, ...] = ()
     gone: tuple[str, ...] = ()
-    """What the baseline knows and is no longer there, a line each."""
+    """What the baseline knows and is no longer there, and what in the configuration meets nothing; a line each."""
 
     @property
     def passed(self) -> bool:
@@ -121,6 +131,23 @@ class Report:
     version: str
     gate: Gate | None = None
     """What `lrdoctor check` decided; None where nothing was to be decided."""
+
+    def __repr__(self) -> str:
+        verdicts = ", ".join(f"{n:,} {verdict.replace('_', ' ')}" for verdict in Verdict if (n := self.count(verdict)))
+        runs = f"{len(self.runs):,} run{'' if len(self.runs) == 1 else 's'}"
+        unused = f", {len(self.errors):,} not used" if self.errors else ""
+        return f"Report({runs}{': ' if verdicts else ''}{verdicts}{unused})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a table, and the unhealthy runs with their curves, in markup without scripts."""
+        from lrdoctor.reports._notebook import report_html
+
+        return report_html(self)
+
+    def _repr_markdown_(self) -> str:
+        from lrdoctor.reports._notebook import report_markdown
+
+        return report_markdown(self)
 
     def count(self, verdict: Verdict) -> int:
         """How many runs have this verdict."""
@@ -140,16 +167,57 @@ class Report:
     def raise_if(self, threshold: str) -> None:
         """Raise `ThresholdError` if any advice is at or above `threshold` ("info", "warning" or "error").
 
-        For a pytest: `lrdoctor.analyze("runs/last").raise_if("error")`. Inputs that could not be read raise too: a gate
-        must not turn green on what nobody looked at.
+        For a pytest: `lrdoctor.analyze("runs/last").raise_if("error")`. Inputs that could not be read raise too, and so
+        does a run whose loss ends in no number, whatever the rules in force say of it: a gate must not turn green on
+        what nobody looked at, nor on NaN. Raises `ValueError` for any other threshold.
         """
+        if threshold not in list(Severity):
+            raise ValueError(f"no severity {threshold!r}; there are: {', '.join(Severity)}")
         least = Severity(threshold).rank
-        said = [
-            f"{d.name}: {a.rule.id} {a.rule.name}: {a.message}"
-            for d in self.runs
-            for a in d.advice
-            if a.rule.severity.rank >= least
-        ]
+        said = []
+        for d in self.runs:
+            wrong = [a for a in d.advice if a.rule.severity.rank >= least and a.rule.id not in PRAISE]
+            said += [f"{d.name}: {a.rule.id} {a.rule.name}: {a.message}" for a in wrong]
+            ends = nonfinite_ends(d)
+            if ends and not any(speaks_of(a, ends) for a in wrong):
+                said.append(f"{d.name}: {in_no_number(ends)}")
         said += [f"{e.path}: {e.message}" for e in self.errors]
         if said:
             raise ThresholdError(said)
+
+
+def nonfinite_ends(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """Tags of the losses whose log ends in no number, the training loss first.
+
+    The last point decides; what was not finite and came back is for the rules to judge. A loss that is a number counts
+    where no gradient norm is one any more and the loss does not fall, as some trainers leave NaN out of the mean that
+    they log: a finding of `masked_nonfinite` as LRD114 and LRD115 want it.
+    """
+    run = diagnosis.run
+    ends = [
+        series.tag
+        for role in (Role.TRAIN_LOSS, Role.VAL_LOSS)
+        if (series := run[role]) is not None and len(series) and not math.isfinite(series.values[-1])
+    ]
+    return tuple(dict.fromkeys([*ends, *(finding.series for finding in diagnosis.findings if masked(finding))]))
+
+
+def masked(finding: Finding) -> bool:
+    """Whether it says that the numbers of a loss stand for what is none."""
+    if finding.kind != "masked_nonfinite":
+        return False
+    told = finding.evidence
+    points = told.get("points")
+    several = isinstance(points, int) and points >= 2
+    return told.get("gradient") == "nonfinite" and told.get("falling") is False and several
+
+
+def speaks_of(advice: Advice, ends: Collection[str]) -> bool:
+    """Whether the subject of the advice is how one of these losses, of `nonfinite_ends`, ends."""
+    subject = next(iter(advice.because), None)
+    return subject is not None and subject.kind in ("nonfinite", "masked_nonfinite") and subject.series in ends
+
+
+def in_no_number(ends: Collection[str]) -> str:
+    """What is wrong with a run whose losses end so, as one sentence."""
+    return f"{' and '.join(ends)} {'ends' if len(ends) == 1 else 'end'} in no finite number"

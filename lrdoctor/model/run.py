@@ -70,7 +70,7 @@ class Series:
             given = getattr(self, name)
             if given is None:
                 continue
-            array = np.array(given, dtype=kind)
+            array = given if _never_changes(given, kind) else np.array(given, dtype=kind)
             array.flags.writeable = False
             object.__setattr__(self, name, array)
             if array.shape != (len(self.steps),):
@@ -78,8 +78,16 @@ class Series:
         if not (self.steps[1:] > self.steps[:-1]).all():
             raise ValueError(f"series {self.tag!r}: steps do not strictly increase")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without the memo, which is many times as large; and arrays that come out of a pickle can be written to.
+        return _series, (self.tag, self.steps, self.values, self.wall_times)
+
     def __len__(self) -> int:
         return len(self.steps)
+
+    def __repr__(self) -> str:
+        where = f", steps {self.steps[0]:,} to {self.steps[-1]:,}" if len(self) else ""
+        return f"Series({self.tag!r}, {len(self):,} point{'' if len(self) == 1 else 's'}{where})"
 
     def finite(self) -> Series:
         """The same series without its non-finite points."""
@@ -88,6 +96,28 @@ class Series:
             return self
         times = None if self.wall_times is None else self.wall_times[keep]
         return Series(tag=self.tag, steps=self.steps[keep], values=self.values[keep], wall_times=times)
+
+
+def _series(tag: str, steps: Ints, values: Floats, wall_times: Floats | None) -> Series:
+    return Series(tag=tag, steps=steps, values=values, wall_times=wall_times)
+
+
+def _never_changes(given: Any, kind: Any) -> bool:
+    """Whether this is an array of the kind that nobody can write to, so that it need not be copied.
+
+    Its memory must belong to what is read-only itself: a view changes with what it looks at, and an array that owns its
+    memory may be made writable again.
+    """
+    if type(given) is not np.ndarray or given.dtype != kind or given.flags.writeable:
+        return False
+    owner: Any = given.base
+    while type(owner) is np.ndarray and not owner.flags.writeable:
+        owner = owner.base
+    owner = owner.obj if isinstance(owner, memoryview) else owner
+    try:
+        return not isinstance(owner, np.ndarray) and memoryview(owner).readonly
+    except TypeError:
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +160,16 @@ class Run:
     memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
     """What was found out about it already, as in `Series`: every detector asks for its span."""
 
+    def __repr__(self) -> str:
+        where = f", steps {self.span.first:,} to {self.span.last:,}" if self.span else ""
+        return f"Run({self.name!r}, {self.format}, {len(self.series):,} series{where})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the loss over the rate, in markup without scripts."""
+        from lrdoctor.reports._notebook import run_html
+
+        return run_html(self)
+
     def __getitem__(self, role: Role) -> Series | None:
         tag = self.roles.get(role)
         return None if tag is None else self.series[tag]
@@ -144,6 +184,17 @@ class Run:
             self.memo["span"] = self._span()
         found: Span | None = self.memo["span"]
         return found
+
+    def forget(self) -> None:
+        """Let go of those memories of it and its series that take room: a few numbers each are what is left.
+
+        For whoever holds thousands of runs; what is asked for again is measured again.
+        """
+        for memo in (self.memo, *(series.memo for series in self.series.values())):
+            for key in [key for key, value in memo.items() if isinstance(value, np.ndarray | Series | Mapping)]:
+                # A series of its own is remembered by no name but the run's.
+                if not any(memo[key] is series for series in self.series.values()):
+                    del memo[key]
 
     def _span(self) -> Span | None:
         told = [s for role in (Role.TRAIN_LOSS, Role.VAL_LOSS, Role.LR) if (s := self[role]) is not None and len(s)]

@@ -14,15 +14,18 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from lrdoctor import limits
 from lrdoctor.errors import LogError
 from lrdoctor.model import Scalar
-from lrdoctor.parsers._files import open_regular, reason
-from lrdoctor.parsers._settings import LARGEST, settings
+from lrdoctor.parsers._files import content
+from lrdoctor.parsers._settings import settings
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json", ".txt"})
 STEMS = (
@@ -67,6 +70,9 @@ class Beside:
     """A file that has the name of a configuration and cannot be read as one."""
 
 
+_REMEMBERED: ContextVar[dict[tuple[Path, tuple[Path, ...]], Beside] | None] = ContextVar("beside", default=None)
+
+
 def configuration(folder: Path, files: Sequence[Path]) -> dict[str, Scalar]:
     """The hyperparameters beside the files of one run that lie in or below `folder`; nothing where there are none.
 
@@ -75,15 +81,34 @@ def configuration(folder: Path, files: Sequence[Path]) -> dict[str, Scalar]:
     return dict(beside(folder, files).hparams)
 
 
+@contextmanager
+def remembered() -> Iterator[None]:
+    """While inside, nothing is looked for twice: a parser may have asked for what all runs are given."""
+    before = _REMEMBERED.set({})
+    try:
+        yield
+    finally:
+        _REMEMBERED.reset(before)
+
+
 def beside(folder: Path, files: Sequence[Path]) -> Beside:
     """The same, with what there is to say about it."""
+    known, key = _REMEMBERED.get(), (folder, tuple(files))
+    if known is None:
+        return _beside(folder, files)
+    if key not in known:
+        known[key] = _beside(folder, files)
+    return known[key]
+
+
+def _beside(folder: Path, files: Sequence[Path]) -> Beside:
     folder = folder.parent if folder in files else folder
     hparams: dict[str, Scalar] = {}
     notes: list[str] = []
     for path in _candidates(folder, files):
         try:
             about = path.stat()
-            found, trouble = _parsed(path, about.st_mtime_ns, about.st_size)
+            found, trouble = _parsed(path, about.st_mtime_ns, about.st_size, limits.current().settings)
         except (OSError, ValueError):
             continue  # it vanished, or its link leads nowhere
         if trouble:
@@ -114,13 +139,13 @@ def _candidates(folder: Path, files: Sequence[Path]) -> list[Path]:
         found += _known(place, _names(place))
     names = _names(folder)
     suffix = files[0].suffix.lower() if len(files) == 1 else ""
-    if len(files) == 1 and files[0].parent == folder:
+    if names.settings and len(files) == 1 and files[0].parent == folder:
         found += _own(files[0], names)
     shared = suffix and names.logs.get(suffix, 0) >= SHARED
     near = not shared
     place = folder
     for _ in range(LEVELS + 1):
-        if near:
+        if near and names.settings:
             found += _known(place, names)
         if names.hydra:
             found.append(place / HYDRA)
@@ -180,10 +205,9 @@ def _names_at(folder: Path, changed: int) -> _Names:
 
 
 @lru_cache(maxsize=KEPT)
-def _parsed(path: Path, changed: int, size: int) -> tuple[Mapping[str, Scalar], str]:
+def _parsed(path: Path, changed: int, size: int, most: int) -> tuple[Mapping[str, Scalar], str]:
     """The settings of one file, and why there are none."""
     try:
-        with open_regular(path) as file:
-            return settings(file.read(LARGEST + 1), path.suffix.lower()), ""
-    except (LogError, OSError) as error:
-        return {}, str(error) if isinstance(error, LogError) else reason(error)
+        return settings(content(path, "a configuration", "settings"), path.suffix.lower()), ""
+    except LogError as error:
+        return {}, str(error)

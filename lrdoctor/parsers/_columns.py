@@ -6,8 +6,8 @@ A row with too few or too many cells is dropped whole, since any of its cells ma
 
 from __future__ import annotations
 
-import io
 from array import array
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -15,24 +15,18 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import NDArray
 
+from lrdoctor import limits
 from lrdoctor.model import Floats
+from lrdoctor.parsers._clean_table import BYTES_AT_ONCE, frames, full_rows, numbers
 from lrdoctor.parsers._damage import Damage
-from lrdoctor.parsers._table import (
-    JOINED_LINES,
-    LONGEST_LINE,
-    MISSING,
-    Layout,
-    cells,
-    fitted,
-    is_rule,
-    number,
-    unfinished,
-)
+from lrdoctor.parsers._table import JOINED_LINES, Layout, cells, fitted, is_rule, number, unfinished
 
 MOSTLY = 9
 """A column is one of numbers where it has so many of them for each text; the texts are then damage."""
 TEXTS_KEPT = 10_000
 """Different texts of a column that are told apart; so many rows of a sweep are enough to see that it is one."""
+SMALL = 2_000
+"""Bytes: of so few cells each is read sooner than pandas has begun, and there may be thousands of such tables."""
 FURTHER = "…"
 """Stands for all other texts."""
 TAIL = 1 << 16
@@ -75,7 +69,7 @@ class Columns:
 def columns(table: Layout, damage: Damage) -> Columns:
     """All columns of the table."""
     whole, rest = unfinished(table.body)
-    found = _at_once(table, whole) or _row_by_row(table, whole, damage)
+    found = (_at_once(table, whole) if len(whole) > SMALL else None) or _row_by_row(table, whole, damage)
     return _with_last(found, table, whole, rest, damage) if rest.strip("\0 ") else found
 
 
@@ -85,54 +79,29 @@ def _at_once(table: Layout, body: bytes) -> Columns | None:
         return None
     if table.separator == " " or (table.separator != "," and b"," in body):
         return None
-    rows = _full_rows(body, table)
+    rows = full_rows(body, table)
     if not rows:
         return None
-    import pandas as pd
-
+    values = {name: np.empty(rows) for name in table.names}
     try:
-        frame = pd.read_csv(
-            io.BytesIO(body),
-            sep=table.separator,
-            header=None,
-            names=list(table.names),
-            index_col=False,
-            keep_default_na=False,
-            na_values=sorted(MISSING),
-            skip_blank_lines=False,
-            low_memory=False,
-            encoding_errors="replace",
-        )
+        odd = numbers(body, table, values)
+        texts = _texts(body, table, odd) if odd else {}
     except ValueError:  # pandas' own errors among them
         return None
-    if len(frame) != rows:
+    if odd is None or texts is None:
         return None
-    found = {name: _Cells() for name in table.names}
-    values: dict[str, Floats] = {}
-    for name in table.names:
-        column = frame[name]
-        if column.dtype.kind in "fiu":
-            # A cell that says nan makes a column of text; so in one of numbers, NaN is an empty cell.
-            values[name] = column.to_numpy(dtype=np.float64)
-            continue
-        for cell in column.fillna("").astype(str):
-            found[name].add(cell.strip(), 0)
-        if found[name].numbers and found[name].odd:
-            return None
     lines = range(table.first_row, table.first_row + rows)
-    return _collected(lines, {name: values.get(name, cells) for name, cells in found.items()})
+    return _collected(lines, {name: texts.get(name, values[name]) for name in table.names})
 
 
-def _full_rows(body: bytes, table: Layout) -> int:
-    """How many rows there are if every one is full, else 0: pandas fills short rows up and cuts long ones, silently."""
-    characters = np.frombuffer(body, dtype=np.uint8)
-    newline, separator = ord("\n"), ord(table.separator)
-    ends = characters[(characters == newline) | (characters == separator)]
-    width = len(table.names)
-    if not len(ends) or len(ends) % width:
-        return 0
-    rows = ends.reshape(-1, width)
-    return len(rows) if (rows[:, -1] == newline).all() and (rows[:, :-1] == separator).all() else 0
+def _texts(body: bytes, table: Layout, odd: Sequence[str]) -> dict[str, _Cells] | None:
+    """The other columns, read cell by cell; None where one has numbers as well, some of which may be damaged."""
+    found = {name: _Cells() for name in odd}
+    for frame in frames(body, table, usecols=odd, dtype=str, na_filter=False):
+        for name, cells_ in found.items():
+            for cell in frame[name]:
+                cells_.add(cell.strip(), 0)
+    return None if any(cells_.numbers and cells_.odd for cells_ in found.values()) else found
 
 
 def _row_by_row(table: Layout, body: bytes, damage: Damage) -> Columns:
@@ -140,7 +109,7 @@ def _row_by_row(table: Layout, body: bytes, damage: Damage) -> Columns:
     found = {name: _Cells() for name in table.names}
     current = list(table.names)
     lines, anew = array("q"), []
-    rows = _lines(body.decode("utf-8", "replace"), table.first_row, damage)
+    rows = _lines(body, table.first_row, damage)
     ahead = list(islice(rows, 2))
     begins_short = _begins_short(
         [fitted(cells(line, table.separator), len(current)) for _, line in ahead], len(current)
@@ -195,23 +164,39 @@ def _begins_short(rows: Sequence[Sequence[str]], width: int) -> bool:
     return all(one is not None and type(one) is type(other) for one, other in zip(first, second, strict=False))
 
 
-def _lines(body: str, first: int, damage: Damage) -> Iterator[tuple[int, str]]:
+def _texts_of_lines(body: bytes) -> Iterator[str]:
+    """What every line says; decoded in pieces, since each line that is held takes more room than its text."""
+    start = 0
+    while start < len(body):
+        end = body.find(b"\n", start + BYTES_AT_ONCE)
+        end = len(body) if end < 0 else end
+        yield from body[start:end].decode("utf-8", "replace").split("\n")
+        start = end + 1
+
+
+def _lines(body: bytes, first: int, damage: Damage) -> Iterator[tuple[int, str]]:
     """Number and text of every line that may be a row; one whose quoted cell runs over several is joined."""
-    lines = body.split("\n")
+    lines, longest = _texts_of_lines(body), limits.current().line
+    ahead: deque[str] = deque()
     at = 0
-    while at < len(lines):
-        start, line = at, lines[at].strip("\0")
+    while True:
+        following = ahead.popleft() if ahead else next(lines, None)
+        if following is None:
+            return
+        start, line = at, following.strip("\0")
         at += 1
         if line.count('"') % 2:
-            ends = (k for k in range(at, min(at + JOINED_LINES, len(lines))) if lines[k].count('"') % 2)
-            end = next(ends, None)
+            ahead.extend(islice(lines, JOINED_LINES - len(ahead)))
+            end = next((k for k, text in enumerate(ahead) if text.count('"') % 2), None)
             if end is not None:
-                line, at = "\n".join([line, *lines[at : end + 1]]), end + 1
+                line, at = "\n".join([line, *(ahead.popleft() for _ in range(end + 1))]), at + end + 1
         if not line.strip():
             continue
-        if "\0" in line or len(line) > LONGEST_LINE:
-            message = "NUL bytes in the line" if "\0" in line else f"a line of more than {LONGEST_LINE} characters"
-            damage.add(f"line {first + start}", "unreadable_row", f"{message}: it is left out")
+        if "\0" in line:
+            damage.add(f"line {first + start}", "unreadable_row", "NUL bytes in the line: it is left out")
+            continue
+        if len(line) > longest:
+            damage.over("line", f"a line of more than {limits.shown('line')} is left out", 1, f"line {first + start}")
             continue
         yield first + start, line
 
@@ -257,10 +242,10 @@ class _Cells:
     def __init__(self) -> None:
         self.values, self.filled = array("d"), bytearray()
         self.numbers = 0
-        self.odd: list[int] = []
+        self.odd = array("q")
         """Lines whose cell is text."""
-        self.said: dict[int, str] = {}
-        """The texts, by their row."""
+        self.said: list[str] = []
+        """The text in each row up to the last that has one; empty where there is none."""
         self._known: dict[str, str] = {}
 
     def add(self, cell: str, line: int) -> None:
@@ -275,9 +260,11 @@ class _Cells:
             self.odd.append(line)
             if said in self._known or len(self._known) < TEXTS_KEPT:
                 # One object for all rows that say the same.
-                self.said[len(self.values)] = self._known.setdefault(said, said)
+                said = self._known.setdefault(said, said)
             else:
-                self.said[len(self.values)] = FURTHER
+                said = FURTHER
+            self.said += [""] * (len(self.values) - len(self.said))
+            self.said.append(said)
         self.values.append(np.nan)
         self.filled.append(0)
 
@@ -304,5 +291,5 @@ def _collected(lines: Sequence[int], found: Mapping[str, _Cells | Floats], anew:
             values[name] = np.array(cells_.values, dtype=np.float64)
             filled[name] = np.array(cells_.filled, dtype=bool)
         else:
-            texts[name] = [cells_.said.get(row, "") for row in range(len(cells_.values))]
+            texts[name] = cells_.said + [""] * (len(cells_.values) - len(cells_.said))
     return Columns(lines=lines, values=values, filled=filled, texts=texts, anew=anew)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
+from lrdoctor import limits
 from lrdoctor.model import Incident
 
 PLACES = 20
@@ -18,25 +18,41 @@ class Damage:
     def __init__(self, path: Path) -> None:
         self.path = str(path)
         self._named: list[Incident] = []
-        self._met: Counter[str] = Counter()
-        self._further: dict[str, Incident] = {}
+        self._met: dict[str, int] = {}
+        self._further: dict[str, tuple[str, int]] = {}
+        """Of each kind the first place, and what was dropped, of those that have no incident of their own."""
+        self._over: dict[str, Incident] = {}
 
     def add(self, place: str, kind: str, message: str, dropped: int = 1) -> None:
         """Count one damage: where it is, what it is, and how many points or records it cost."""
-        self._met[kind] += 1
-        if self._met[kind] <= PLACES:
+        self._met[kind] = met = self._met.get(kind, 0) + 1
+        if met <= PLACES:
             self._named.append(Incident(path=self.path, place=place, kind=kind, dropped=dropped, message=message))
-            return
-        before = self._further.get(kind)
-        number = self._met[kind] - PLACES
-        self._further[kind] = Incident(
+        else:  # there may be millions
+            first, before = self._further.get(kind, (place, 0))
+            self._further[kind] = (first, before + dropped)
+
+    def over(self, limit: str, what: str, dropped: int = 1, place: str = "") -> None:
+        """Count what a limit leaves out: told once, with the first place, what it is, and how to raise the limit."""
+        first = self._over.get(limit)
+        self._over[limit] = Incident(
             path=self.path,
-            place=before.place if before else place,
-            kind=kind,
-            dropped=dropped + (before.dropped if before else 0),
-            message=f"{number} more of this kind from here on",
+            place=first.place if first else place,
+            kind=f"{limit}_limit",
+            dropped=dropped + (first.dropped if first else 0),
+            message=first.message if first else f"{what}; {limits.raised_by(limit)}",
         )
 
     def incidents(self) -> tuple[Incident, ...]:
-        """All of them: those with their own place, then one per kind for the others."""
-        return (*self._named, *self._further.values())
+        """All of them: those with their own place, then one per kind for the others, and one per limit."""
+        further = [
+            Incident(
+                path=self.path,
+                place=place,
+                kind=kind,
+                dropped=dropped,
+                message=f"{self._met[kind] - PLACES} more of this kind from here on",
+            )
+            for kind, (place, dropped) in self._further.items()
+        ]
+        return (*self._named, *further, *self._over.values())

@@ -14,11 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lrdoctor import limits
 from lrdoctor.model import Problem
+from lrdoctor.model.report import NothingThere
 from lrdoctor.parsers._files import natural, reason
 from lrdoctor.plugins import Parser
 
-DEEPEST = 64
+DEEPEST = limits.Limits().depth
 """Levels below the given folder. Nobody nests runs so deep; a file system gone wrong does."""
 STANDARD_INPUT = Path("-")
 """Named so, the log is what is piped in; a file of this name is reached by its folder's absolute path."""
@@ -26,6 +28,8 @@ NOT_READ = "unsupported"
 """The parser of what is known and not read: no format to name where somebody asks what can be read."""
 LAST = "text"
 """The parser that is asked last: it takes any `.log`, also those that another knows better."""
+NAMED = 3
+"""Files that are named where none is a log."""
 NOT_ENTERED = frozenset(
     {".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv", "venv", ".tox", "site-packages"}
 )
@@ -49,21 +53,34 @@ class Found:
 
 def discover(paths: Sequence[Path], parsers: Mapping[str, Parser], deepest: int = DEEPEST) -> Iterator[Found | Problem]:
     """What there is to read below the paths, and a `Problem` for each path that leads to nothing."""
-    groups: list[tuple[Path, Found]] = []
+    groups: dict[tuple[str, str], Found] = {}
+    files: dict[tuple[str, str], set[str]] = {}
     problems: list[Problem] = []
-    seen: set[tuple[str, str]] = set()
     for path in paths:
         for found in _below(path, parsers, deepest):
             if isinstance(found, Problem):
                 problems.append(found)
                 continue
-            # The same run by two ways, as in `runs runs/a`, is one run.
-            identity = (found.parser, os.path.realpath(found.files[0] if found.explicit else found.home))
-            if identity not in seen:
-                seen.add(identity)
-                groups.append((path, replace(found, given=path)))
-    yield from _distinct(groups)
+            # The same run by two ways, as in `runs runs/a` or `out/checkpoint-*/trainer_state.json`, is one run.
+            home = (found.parser, os.path.realpath(found.home))
+            before = groups.get(home)
+            if before is None:
+                groups[home] = replace(found, given=path)
+                continue
+            there = files.setdefault(home, set())
+            there.update(map(os.path.realpath, () if there else before.files))
+            further = [file for file in found.files if os.path.realpath(file) not in there]
+            there.update(map(os.path.realpath, further))
+            if further:
+                groups[home] = _with(before, further)
+    yield from _distinct([(found.given, found) for found in groups.values()])
     yield from problems
+
+
+def _with(found: Found, further: Sequence[Path]) -> Found:
+    """The same with files of its home that another path led to; several files are called as their home is."""
+    together = replace(found, files=(*found.files, *further))
+    return replace(together, name=_own_name(found.home), given=found.home) if found.explicit else together
 
 
 def _below(path: Path, parsers: Mapping[str, Parser], deepest: int) -> Iterator[Found | Problem]:
@@ -93,20 +110,25 @@ def _formats(parsers: Mapping[str, Parser]) -> str:
 
 
 def _missing(path: Path) -> str:
+    """What is not there, and what may have been meant: the nearest name where the path leaves what exists."""
+    nothing = "no such file or folder"
     try:
-        beside = sorted(entry.name for entry in path.parent.iterdir())
-    except OSError:
-        beside = []
-    close = difflib.get_close_matches(path.name, beside, n=1)
-    if not close:
-        return "no such file or folder"
-    slash = "/" if (path.parent / close[0]).is_dir() else ""
-    return f"no such file or folder; did you mean '{path.parent / close[0]}{slash}'?"
+        gone = next(below for below in (path, *path.parents) if not below.exists() and below.parent.exists())
+        close = difflib.get_close_matches(gone.name, sorted(entry.name for entry in gone.parent.iterdir()), n=1)
+        if not close:
+            return nothing
+        near = gone.parent / close[0]
+        whole = near / path.relative_to(gone)
+        meant = whole if whole.exists() else near
+        return f"{nothing}; did you mean '{meant}{'/' if meant.is_dir() else ''}'?"
+    except (OSError, StopIteration):
+        return nothing
 
 
 def _in_folder(root: Path, parsers: Mapping[str, Parser], deepest: int) -> Iterator[Found | Problem]:
     groups: dict[tuple[str, Path], list[Path]] = {}
     unlisted: list[Problem] = []
+    unclaimed, named = 0, list[str]()
     for path in _walk(root, unlisted, deepest):
         parser = _claiming(path, parsers)
         if parser is not None:
@@ -114,12 +136,25 @@ def _in_folder(root: Path, parsers: Mapping[str, Parser], deepest: int) -> Itera
             # A parser may look above the given folder; the user asked for nothing there.
             home = home if home == root or root in home.parents else root
             groups.setdefault((parser, home), []).append(path)
+        else:
+            unclaimed += 1
+            named += [path.name] if len(named) < NAMED else []
     for (parser, home), files in groups.items():
         name = home.relative_to(root).as_posix()
         yield Found(parser=parser, home=home, files=tuple(files), name=_own_name(root) if name == "." else name)
     if not groups and not unlisted:
-        yield Problem(path=str(root), message=f"no training logs found; looked for: {_formats(parsers)}")
+        yield NothingThere(
+            path=str(root), message=f"no training logs {_among(unclaimed, named)}; looked for: {_formats(parsers)}"
+        )
     yield from unlisted
+
+
+def _among(files: int, named: Sequence[str]) -> str:
+    """Where none was found, in words: whoever reads it sees whether it is the right folder."""
+    if not files:
+        return "found"
+    more = f" and {files - len(named):,} more" if files > len(named) else ""
+    return f"found among {', '.join(named)}{more}"
 
 
 def _walk(root: Path, unlisted: list[Problem], deepest: int) -> Iterator[Path]:
@@ -158,7 +193,7 @@ def _walk(root: Path, unlisted: list[Problem], deepest: int) -> Iterator[Path]:
 
 
 def _too_deep(deepest: int) -> str:
-    return f"folders deeper than {deepest} levels are not entered; `depth` under [limits] in the configuration sets it"
+    return f"folders deeper than {deepest} levels are not entered; {limits.raised_by('depth')}"
 
 
 def _within(path: str, real_root: str) -> bool:
@@ -166,8 +201,10 @@ def _within(path: str, real_root: str) -> bool:
 
 
 def _claiming(path: Path, parsers: Mapping[str, Parser]) -> str | None:
-    asked = sorted(parsers.items(), key=lambda item: item[0] == LAST)
-    return next((name for name, parser in asked if parser.claims(path)), None)
+    for name, parser in parsers.items():
+        if name != LAST and parser.claims(path):
+            return name
+    return LAST if LAST in parsers and parsers[LAST].claims(path) else None
 
 
 def _own_name(path: Path) -> str:

@@ -12,13 +12,19 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "numbers are taken from the file as they lie there"
 #endif
 
-enum { HEADER = 12, FOOTER = 4, MOST_VALUES = 256, FIRST_POINTS = 64 };
+enum { HEADER = 12, FOOTER = 4, MOST_VALUES = 256, FIRST_POINTS = 64, FORETOLD = 4096, ROW = 24,
+    SHORT = 2048 /* points of a tag whose columns are put on a shelf */ };
+#define PAGE ((size_t)1 << 16) /* of any system: a multiple of its own */
+#define HUGE_PAGE ((size_t)1 << 21)
+#define SHELF_ROOM (HUGE_PAGE / ROW + 1)
 /* What `scan` says of the record where it stopped. The Python side resumes behind it. */
 enum { END, UNUSUAL, BAD_CHECKSUM, LOST, TOO_LONG, FAILED, NO_MEMORY, READ };
 
@@ -120,7 +126,7 @@ typedef struct {
     Py_ssize_t place;  /* among the tags that have had points; -1 before the first one */
     uint32_t next;     /* the tag that came after this one last time */
     size_t count, room;
-    int64_t *steps;
+    int64_t *steps; /* the beginning of the block in which all three are */
     double *values, *times;
 } Tag;
 
@@ -140,9 +146,9 @@ typedef struct {
     Py_ssize_t places, most_tags;
     unsigned long long others;
     uint64_t longest, small_tensor;
-    uint8_t *window; /* `held` bytes of the file from `start` on */
+    uint8_t *window; /* `held` bytes of the file from `start` on; NULL between two files, as a run may have hundreds */
     size_t size, held;
-    int64_t start;
+    int64_t start, here, end; /* here: the record that is being read; end: of the file, when it was begun */
     int busy;
 } Scanner;
 
@@ -220,28 +226,83 @@ static uint32_t find_or_add(Scanner *self, const char *name, size_t size)
     return self->count - 1;
 }
 
-static __attribute__((noinline)) int grow(Tag *tag)
+/* Rows of 24 bytes for steps, values and wall times, one column after the other. Large blocks begin at the border of a
+ * huge page and consist of such, as far as they fill any: with small ones a third of all time would go into faults. */
+static size_t mapped_size(size_t room)
+{
+    return room * ROW < HUGE_PAGE ? 0 : (room * ROW + PAGE - 1) & ~(PAGE - 1);
+}
+
+static void *block_new(size_t room)
+{
+    size_t size = mapped_size(room);
+    if (!size)
+        return malloc(room * ROW);
+    uint8_t *start = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED)
+        return NULL;
+    size_t before = -(uintptr_t)start & (HUGE_PAGE - 1);
+    if (before)
+        munmap(start, before);
+    munmap(start + before + size, HUGE_PAGE - before);
+#ifdef MADV_HUGEPAGE
+    madvise(start + before, size & ~(HUGE_PAGE - 1), MADV_HUGEPAGE);
+#endif
+    return start + before;
+}
+
+static void block_free(void *block, size_t room)
+{
+    size_t size = mapped_size(room);
+    if (size)
+        munmap(block, size);
+    else
+        free(block);
+}
+
+/* Put the three columns where they belong in a block for `new_room` rows: another block, or the same with less room, in
+ * which each moves to the front, over nothing that is still to be moved. */
+static void lay_out(uint8_t *to, size_t new_room, const uint8_t *from, size_t room, size_t count)
+{
+    for (int column = 0; column < 3; column++)
+        memmove(to + column * new_room * 8, from + column * room * 8, count * 8);
+}
+
+static void see_columns(Tag *tag, uint8_t *block, size_t room)
+{
+    tag->steps = (int64_t *)block, tag->values = (double *)block + room, tag->times = (double *)block + 2 * room;
+    tag->room = room;
+}
+
+/* `rows` is how many there will be, as far as can be told; no more is set aside than the file could fill. */
+static __attribute__((noinline)) int grow(Tag *tag, size_t rows)
 {
     size_t room = tag->room ? 2 * tag->room : FIRST_POINTS;
-    void *steps = realloc(tag->steps, room * 8);
-    if (steps)
-        tag->steps = steps;
-    void *values = realloc(tag->values, room * 8);
-    if (values)
-        tag->values = values;
-    void *times = realloc(tag->times, room * 8);
-    if (times)
-        tag->times = times;
-    if (!steps || !values || !times)
+    room = room < FORETOLD ? room : rows > room ? rows : tag->room + tag->room / 2;
+    uint8_t *block = block_new(room);
+    if (!block)
         return 0;
-    tag->room = room;
+    if (tag->room) {
+        lay_out(block, room, (uint8_t *)tag->steps, tag->room, tag->count);
+        block_free(tag->steps, tag->room);
+    }
+    see_columns(tag, block, room);
     return 1;
+}
+
+/* How many points the tag would have at the end of the file if it went on as up to here. */
+static size_t foreseen(const Scanner *self, const Tag *tag)
+{
+    if (self->here <= 0 || self->end <= self->here)
+        return 0;
+    double rows = 1.02 * (double)tag->count * (double)self->end / (double)self->here;
+    return rows * ROW < (double)self->end ? (size_t)rows : 0;
 }
 
 static inline int append(Scanner *self, uint32_t number, int64_t step, double value, double time)
 {
     Tag *tag = &self->tags[number];
-    if (tag->count == tag->room && !grow(tag))
+    if (tag->count == tag->room && !grow(tag, foreseen(self, tag)))
         return 0;
     if (tag->place < 0)
         tag->place = self->places++;
@@ -519,8 +580,12 @@ static int check_long(Scanner *self, int file, int64_t at, uint64_t length)
 /* Read from `at` on until there is something for Python; `at` then is where that record begins, `length` its data's. */
 static int scan(Scanner *self, int file, int64_t *at, int64_t stop, uint64_t *length)
 {
-    if (!*at)
+    if (!*at) {
+        struct stat about;
         self->held = 0; /* another file, perhaps */
+        self->start = self->here = 0;
+        self->end = fstat(file, &about) ? 0 : (int64_t)about.st_size;
+    }
     for (size_t needed = HEADER;; needed = HEADER) {
         const uint8_t *p = self->window, *end = p + self->held;
         if (*at >= self->start && *at - self->start <= (int64_t)self->held)
@@ -545,6 +610,7 @@ static int scan(Scanner *self, int file, int64_t *at, int64_t stop, uint64_t *le
                 break;
             const uint8_t *footer = p + HEADER + *length;
             int what = BAD_CHECKSUM;
+            self->here = *at + (p - first);
             if (agrees(crc_of(UINT32_MAX, p + HEADER, *length), footer))
                 what = read_like_before(self, p + HEADER, footer);
             if (what == UNUSUAL)
@@ -578,23 +644,57 @@ static int scan(Scanner *self, int file, int64_t *at, int64_t stop, uint64_t *le
 
 /* --- for Python ----------------------------------------------------------------------------------------------------- */
 
+/* A huge page in which the columns of many short runs lie, side by side, for as long as one of them is in use. */
+typedef struct {
+    size_t used, owners; /* owners: numbers in it, and one more while it is filled */
+} Shelf;
+
 typedef struct {
     PyObject_HEAD
     void *data;
-    Py_ssize_t size;
+    size_t room;
+    Shelf *shelf; /* NULL where the block is its own */
 } Numbers;
+
+/* The one that is filled at present, or NULL. It and all owners change under the GIL alone. */
+static Shelf *shelf;
+
+static void let_go(Shelf *of)
+{
+    if (of && !--of->owners)
+        block_free(of, SHELF_ROOM);
+}
+
+/* A place for so many rows, which are few, on the shelf; NULL where there is no memory. */
+static void *on_shelf(size_t rows)
+{
+    if (!shelf || HUGE_PAGE - shelf->used < rows * ROW) {
+        let_go(shelf);
+        if (!(shelf = block_new(SHELF_ROOM)))
+            return NULL;
+        shelf->used = sizeof(Shelf), shelf->owners = 1;
+    }
+    uint8_t *place = (uint8_t *)shelf + shelf->used;
+    shelf->used += rows * ROW, shelf->owners++;
+    return place;
+}
 
 static PyTypeObject *numbers_type;
 
 static int numbers_get(PyObject *self, Py_buffer *view, int flags)
 {
-    return PyBuffer_FillInfo(view, self, ((Numbers *)self)->data, ((Numbers *)self)->size, 1, flags);
+    Numbers *numbers = (Numbers *)self;
+    return PyBuffer_FillInfo(view, self, numbers->data, (Py_ssize_t)(numbers->room * ROW), 1, flags);
 }
 
 static void numbers_free(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    free(((Numbers *)self)->data);
+    Numbers *numbers = (Numbers *)self;
+    if (numbers->shelf)
+        let_go(numbers->shelf);
+    else
+        block_free(numbers->data, numbers->room);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
     Py_DECREF(type);
 }
@@ -610,17 +710,26 @@ static PyType_Spec numbers_spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, numbers_slots,
 };
 
-/* An object that owns the memory at `*data`, which is given up only when it succeeds. */
-static PyObject *numbers_of(void **data, size_t count)
+/* An object that owns the block of the tag, which has none then. */
+static PyObject *numbers_of(Tag *tag)
 {
     PyObject *made = PyType_GenericAlloc(numbers_type, 0);
     if (!made)
         return NULL;
-    /* Gives back what is not used; never all of it, since a size of 0 would free the memory. */
-    void *fitted = realloc(*data, count ? count * 8 : 8);
-    ((Numbers *)made)->data = fitted ? fitted : *data;
-    ((Numbers *)made)->size = (Py_ssize_t)count * 8;
-    *data = NULL;
+    Numbers *numbers = (Numbers *)made;
+    numbers->data = tag->steps, numbers->room = tag->room;
+    if (!mapped_size(tag->room) && tag->count) {
+        /* Gives back what is not used; of what was mapped that was never touched. */
+        void *place = tag->count <= SHORT ? on_shelf(tag->count) : NULL;
+        lay_out(place ? place : numbers->data, tag->count, numbers->data, tag->room, tag->count);
+        if (place) {
+            free(numbers->data);
+            numbers->data = place, numbers->shelf = shelf;
+        } else if ((place = realloc(numbers->data, tag->count * ROW)))
+            numbers->data = place;
+        numbers->room = tag->count;
+    }
+    tag->steps = NULL, tag->values = tag->times = NULL, tag->count = tag->room = 0;
     return made;
 }
 
@@ -639,16 +748,12 @@ static PyObject *scanner_new(PyTypeObject *type, PyObject *args, PyObject *keywo
     if (!PyArg_ParseTupleAndKeywords(
             args, keywords, "nKKKn", names, &most_tags, &longest, &small_tensor, &seed, &window))
         return NULL;
-    if (window < HEADER + FOOTER || longest < HEADER + FOOTER || longest > UINT32_MAX || most_tags < 1
+    if (window < HEADER + FOOTER || window > INT32_MAX || longest < HEADER + FOOTER || longest > UINT32_MAX || most_tags < 1
         || most_tags > INT32_MAX / 16)
         return PyErr_Format(PyExc_ValueError, "a limit is out of range");
     Scanner *self = (Scanner *)PyType_GenericAlloc(type, 0); /* filled with zeros */
     if (!self)
         return NULL;
-    if (!(self->window = malloc((size_t)window))) {
-        Py_DECREF(self);
-        return PyErr_NoMemory();
-    }
     self->size = (size_t)window, self->most_tags = most_tags, self->longest = longest;
     self->small_tensor = small_tensor, self->seed = seed;
     return (PyObject *)self;
@@ -659,13 +764,19 @@ static void scanner_free(PyObject *object)
     Scanner *self = (Scanner *)object;
     for (uint32_t at = 0; at < self->count; at++) {
         Tag *tag = &self->tags[at];
-        free(tag->name), free(tag->metadata), free(tag->shape), free(tag->steps), free(tag->values), free(tag->times);
+        free(tag->name), free(tag->metadata), free(tag->shape);
+        block_free(tag->steps, tag->room);
     }
     free(self->tags), free(self->slots), free(self->window);
     PyTypeObject *type = Py_TYPE(object);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(object);
     Py_DECREF(type);
 }
+
+/* The window of the last file that came to its end, whose pages the next one need not touch for the first time. It
+ * changes hands under the GIL alone. */
+static uint8_t *spare;
+static size_t spare_size;
 
 static PyObject *scanner_scan(PyObject *object, PyObject *args)
 {
@@ -677,6 +788,10 @@ static PyObject *scanner_scan(PyObject *object, PyObject *args)
         return NULL;
     if (from < 0)
         return PyErr_Format(PyExc_ValueError, "no file begins before 0");
+    if (!self->window && spare_size == self->size)
+        self->window = spare, spare = NULL, spare_size = 0;
+    if (!self->window && !(self->window = malloc(self->size)))
+        return PyErr_NoMemory();
     int64_t at = from;
     self->busy = 1;
     Py_BEGIN_ALLOW_THREADS
@@ -684,6 +799,11 @@ static PyObject *scanner_scan(PyObject *object, PyObject *args)
     error = errno;
     Py_END_ALLOW_THREADS
     self->busy = 0;
+    if (what == END) {
+        free(spare);
+        spare = self->window, spare_size = self->size;
+        self->window = NULL, self->held = 0;
+    }
     errno = error;
     if (what == FAILED)
         return PyErr_SetFromErrno(PyExc_OSError);
@@ -767,15 +887,13 @@ static PyObject *scanner_take(PyObject *object, PyObject *unused)
         Tag *tag = &self->tags[at];
         if (tag->place < 0)
             continue;
-        PyObject *steps = NULL, *values = NULL, *times = NULL, *row = NULL;
-        if (tag->steps && (steps = numbers_of((void **)&tag->steps, tag->count))
-            && (values = numbers_of((void **)&tag->values, tag->count))
-            && (times = numbers_of((void **)&tag->times, tag->count)))
-            row = Py_BuildValue("y#OOO", tag->name, (Py_ssize_t)tag->name_size, steps, values, times);
+        Py_ssize_t count = (Py_ssize_t)tag->count;
+        PyObject *row = NULL, *block = tag->steps ? numbers_of(tag) : NULL;
+        if (block)
+            row = Py_BuildValue("y#On", tag->name, (Py_ssize_t)tag->name_size, block, count);
         else if (!PyErr_Occurred())
             PyErr_SetString(PyExc_RuntimeError, "the points have been taken");
-        tag->count = tag->room = 0;
-        Py_XDECREF(steps), Py_XDECREF(values), Py_XDECREF(times);
+        Py_XDECREF(block);
         if (!row || PyList_SetItem(taken, tag->place, row) < 0)
             Py_CLEAR(taken);
     }
@@ -793,7 +911,7 @@ static PyMethodDef scanner_methods[] = {
     {"know", scanner_know, METH_VARARGS, "Whether the tag belongs to another plugin, and the metadata that says so."},
     {"purge", scanner_purge, METH_VARARGS, "Drop each tag's latest points at this step and above; how many they were."},
     {"sizes", scanner_sizes, METH_NOARGS, "Each tag that has had points, and how many it has."},
-    {"take", scanner_take, METH_NOARGS, "Each tag that has had points, its steps, values and wall times; once only."},
+    {"take", scanner_take, METH_NOARGS, "Each tag that has had points, the block of its columns, and how long they are; once only."},
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef scanner_attributes[] = {

@@ -8,10 +8,12 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from lrdoctor import limits
 from lrdoctor.errors import LogError, NotALog
 
 LFS_POINTER = b"version https://git-lfs"
 """What git-lfs leaves in place of a file that was not fetched begins so."""
+PIECE = 1 << 20
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -43,6 +45,30 @@ def head(path: Path, size: int) -> bytes | None:
             return file.read(size)
     except (LogError, OSError):
         return None
+
+
+def content(path: Path, what: str, limit: str = "table") -> bytes:
+    """All bytes of a regular file, which messages call `what`.
+
+    Raises `LogError` where it cannot be read, is larger than the limit of this name, or was not fetched.
+    """
+    most = getattr(limits.current(), limit)
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            pieces, read = [], 0
+            # All at once, so that it is held once; one that has grown meanwhile goes on piece by piece.
+            while max(size, read) <= most and (piece := file.read(max(size - read, PIECE))):
+                pieces.append(piece)
+                read += len(piece)
+    except OSError as error:
+        raise LogError(f"cannot be read: {reason(error)}") from error
+    if max(size, read) > most:
+        raise LogError(f"{what} of more than {limits.shown(limit)}; {limits.raised_by(limit, max(size, read))}")
+    found = b"".join(pieces)
+    if found.startswith(LFS_POINTER):
+        raise LogError("a git-lfs pointer: the file itself was not fetched (git lfs pull)")
+    return found
 
 
 def reason(error: Exception) -> str:

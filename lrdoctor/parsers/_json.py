@@ -13,51 +13,36 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from lrdoctor import limits
 from lrdoctor.errors import LogError, NotALog
 from lrdoctor.parsers._damage import Damage
-from lrdoctor.parsers._files import LFS_POINTER, head, open_regular, reason
+from lrdoctor.parsers._files import content, head
 from lrdoctor.parsers._json_salvage import DECODER, MOST_BROKEN, after_space, is_cut, salvaged, value_at
 
-LARGEST = 1 << 29
-"""Bytes of a file with one object per line; such a log has a million rows."""
-LARGEST_DOCUMENT = 1 << 26
-"""Bytes of a file that is one document: it is held as objects, which take ten times as much."""
-PIECE = 1 << 24
 FIRST_BYTES = 1 << 16
 """Enough to meet the first rows of any log, and the first keys of any document."""
 LOOKED_AT = 20
 """Objects that are tried for one that is whole."""
+_LINE_OF_OBJECT = re.compile(r"^\{", re.MULTILINE)
+_NOTHING = re.compile(r"[\0 \t\r\n,]*")
 _ROW = re.compile(r"^\{|(?<=\})[ \t]*,?[ \t]*\{", re.MULTILINE)
 
 
 def text(path: Path) -> str:
     """The file's text. Raises `LogError` for what cannot be read or is too large, `NotALog` for an empty one."""
-    try:
-        with open_regular(path) as file:
-            parts, size = [], 0
-            while size <= LARGEST and (part := file.read(PIECE)):
-                parts.append(part)
-                size += len(part)
-    except OSError as error:
-        raise LogError(f"cannot be read: {reason(error)}") from error
-    if size > LARGEST:
-        raise LogError(f"JSON of more than {LARGEST >> 20} MiB")
-    content = b"".join(parts)
-    if content.startswith(LFS_POINTER):
-        raise LogError("a git-lfs pointer: the file itself was not fetched (git lfs pull)")
-    plain = _decoded(content)
-    if not plain.strip():
+    plain = _decoded(content(path, "JSON"))
+    if not plain or plain.isspace():
         raise NotALog("an empty file")
     return plain
 
 
-def _decoded(content: bytes) -> str:
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        plain = content.decode("utf-16", "replace")
-    elif content[:2] in (b"{\0", b"[\0"):
-        plain = content.decode("utf-16-le", "replace")
+def _decoded(found: bytes) -> str:
+    if found[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        plain = found.decode("utf-16", "replace")
+    elif found[:2] in (b"{\0", b"[\0"):
+        plain = found.decode("utf-16-le", "replace")
     else:
-        plain = content.decode("utf-8-sig", "replace")
+        plain = found.decode("utf-8-sig", "replace")
     return plain.rstrip("\0")
 
 
@@ -66,18 +51,21 @@ def is_one_document(plain: str) -> bool:
     start = after_space(plain, 0)
     if plain[start : start + 1] != "{":
         return plain[start : start + 1] == "["
+    begun = plain
+    if _too_large(plain):  # to be held at once, so that only its first line is looked into
+        begun = plain[: min(plain.find("\n", start) + 1, start + limits.current().line)]
     try:
-        _, end = DECODER.raw_decode(plain, start)
+        _, end = DECODER.raw_decode(begun, start)
     except (ValueError, RecursionError):
         # Objects that begin their lines follow one another; those of one document are mostly indented.
-        return re.search(r"^\{", plain[start + 1 :], re.MULTILINE) is None
-    return not plain[end:].strip("\0 \t\r\n,")
+        return _LINE_OF_OBJECT.search(plain, start + 1) is None
+    return _NOTHING.fullmatch(plain, end) is not None
 
 
 def document(plain: str, damage: Damage) -> Any:
     """The value of a document; of a broken one what stands before the damage, and every whole object of a list."""
-    if len(plain) > LARGEST_DOCUMENT:
-        raise LogError(f"a JSON document of more than {LARGEST_DOCUMENT >> 20} MiB")
+    if too_large := _too_large(plain):
+        raise LogError(too_large)
     start = after_space(plain, 0)
     try:
         value, end = DECODER.raw_decode(plain, start)
@@ -93,14 +81,29 @@ def document(plain: str, damage: Damage) -> Any:
     return value
 
 
+def _too_large(plain: str) -> str:
+    """Why a document is not held as objects; empty where it can be."""
+    if len(plain) > limits.current().document:
+        said = f"a JSON document of more than {limits.shown('document')}"
+        return f"{said}; {limits.raised_by('document', len(plain))}"
+    objects = plain.count("{") + plain.count("[")
+    if objects > limits.current().objects:
+        said = f"a JSON document of more than {limits.shown('objects')} objects and lists"
+        return f"{said}; {limits.raised_by('objects', objects)}"
+    return ""
+
+
 def _line(plain: str, at: int) -> str:
     return f"line {plain.count(chr(10), 0, at) + 1}"
 
 
 def records(plain: str, damage: Damage, *, among_text: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
     """Every object that begins a line, with the number of that line; `among_text`, other lines are no damage."""
-    found = _over_lines(plain, damage, among_text) if _runs_over_lines(plain) else _by_line(plain, damage, among_text)
-    yield from found
+    if _runs_over_lines(plain):
+        if too_large := _too_large(plain):
+            raise LogError(too_large)
+        return _over_lines(plain, damage, among_text)
+    return _by_line(plain, damage, among_text)
 
 
 def _runs_over_lines(plain: str) -> bool:
@@ -116,11 +119,15 @@ def _runs_over_lines(plain: str) -> bool:
 
 def _by_line(plain: str, damage: Damage, among_text: bool) -> Iterator[tuple[int, dict[str, Any]]]:
     start = number = 0
+    longest = limits.current().line
     while start < len(plain):
         end = plain.find("\n", start)
         end = len(plain) if end < 0 else end
         line, start, number = plain[start:end], end + 1, number + 1
-        at = after_space(line, 0)
+        if len(line) > longest:
+            damage.over("line", f"a line of more than {limits.shown('line')} is left out", 1, f"line {number}")
+            continue
+        at = 0 if line[:1] == "{" else after_space(line, 0)
         while at < len(line):
             found = value_at(line, at) if line[at] == "{" else None
             if found is None:
@@ -132,6 +139,8 @@ def _by_line(plain: str, damage: Damage, among_text: bool) -> Iterator[tuple[int
                     damage.add(f"line {number}", kind, f"{message}: the line is left out")
                 break
             yield number, found[0]
+            if found[1] == len(line):
+                break
             at = after_space(line, found[1])
             at = after_space(line, at + 1) if line[at : at + 1] == "," else at
 
@@ -175,9 +184,10 @@ def _beginning(path: Path, changed: int, size: int) -> Any:
     if not first:
         return None
     plain, damage = _decoded(first), Damage(path)
-    if plain[:FIRST_BYTES].lstrip("\0 \t\r\n,")[:1] in ("{", "[") and is_one_document(plain):
-        return document(plain, damage)
-    rows = [row for _, row in records(plain, damage, among_text=True)]
+    with limits.in_force(limits.Limits()):  # to look at so little is always allowed, and the answer is kept
+        if plain[:FIRST_BYTES].lstrip("\0 \t\r\n,")[:1] in ("{", "[") and is_one_document(plain):
+            return document(plain, damage)
+        rows = [row for _, row in records(plain, damage, among_text=True)]
     return rows or None
 
 

@@ -14,14 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from lrdoctor.errors import LogError
+from lrdoctor import limits
 from lrdoctor.model import Floats, Ints, Role
 from lrdoctor.parsers._columns import Columns
 from lrdoctor.parsers._parts import METRIC_COLUMNS, RUN_COLUMNS, SPLIT_COLUMNS, VALUE_COLUMNS
 from lrdoctor.parsers._table import number
 from lrdoctor.roles import TEST, TRAIN, VALIDATION, RoleNames
 
-MOST_COLUMNS = 20_000
 NESTED = 8
 """Levels of an object within a row that are flattened; deeper ones are no measurements."""
 GROUPS = 64
@@ -29,6 +28,7 @@ GROUPS = 64
 TEXTS_KEPT = 100
 SUMMARY = frozenset({"num", "count", "mean", "std", "min", "max"})
 """What an object says that stands for one measurement over a batch, as in StyleGAN's `stats.jsonl`."""
+METRICS = frozenset(METRIC_COLUMNS)
 SPLITS = TRAIN | VALIDATION | TEST
 
 Cell = float | str | bool | None
@@ -55,6 +55,8 @@ def flat(row: Mapping[str, Any]) -> dict[str, Cell]:
 
 
 def _by_metric(row: dict[str, Cell]) -> dict[str, Cell]:
+    if METRICS.isdisjoint(row):
+        return row
     metric = next((name for name in METRIC_COLUMNS if isinstance(row.get(name), str)), None)
     value = next((name for name in VALUE_COLUMNS if isinstance(row.get(name), float)), None)
     if metric is None or value is None:
@@ -114,7 +116,7 @@ def whole(value: object) -> int | None:
 class Table:
     """The columns of a log, each with the rows in which it has a number."""
 
-    __slots__ = ("_filled", "_steps", "blanks", "labels", "lines", "texts")
+    __slots__ = ("_filled", "_most", "_steps", "blanks", "labels", "left_out", "lines", "texts")
 
     def __init__(self) -> None:
         self.lines = array("q")
@@ -126,6 +128,9 @@ class Table:
         """Row -> text, of the columns that may name the run."""
         self._filled: dict[str, tuple[array[int], array[float]]] = {}
         self._steps = array("q")
+        self.left_out = 0
+        """Numbers under names beyond as many as there may be columns."""
+        self._most = limits.current().columns
 
     @property
     def rows(self) -> int:
@@ -152,8 +157,9 @@ class Table:
             if isinstance(value, float):
                 column = self._filled.get(name)
                 if column is None:
-                    if len(self._filled) >= MOST_COLUMNS:
-                        raise LogError(f"more than {MOST_COLUMNS} different names in one log")
+                    if len(self._filled) >= self._most:
+                        self.left_out += 1
+                        continue
                     column = self._filled[name] = (array("q"), array("d"))
                 column[0].append(at)
                 column[1].append(value)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lrdoctor import limits
 from lrdoctor.errors import NotALog
 from lrdoctor.model import Floats, Ints, Role, Run, Scalar, Status
 from lrdoctor.parsers._appended import stretches
@@ -67,6 +68,9 @@ def runs(table: Table, names: RoleNames, damage: Damage, told: Told) -> Iterator
     """The runs of a table, in the order of writing. Raises `NotALog` where no column is a curve."""
     if not names.speak_of_curves(table.names):
         raise NotALog(f"not a training curve: nothing is known as a loss, a rate or an accuracy ({_shown(table)})")
+    if table.left_out:
+        what = f"more than {limits.shown('columns')} different names: the numbers under the others are left out"
+        damage.over("columns", what, table.left_out)
     parts = list(_parts(table, names, damage, told.several))
     constant = _constant(table)
     clocks = [name for name in CLOCKS if _absolute(table, name)]

@@ -8,8 +8,9 @@ from typing import Any
 
 DIGITS = 18
 """An integer of more digits is read as a float: no count is so long, and Python refuses to convert 4,300."""
-DEEPEST = 8
-"""Levels of a broken document that are looked into; each costs another look at the rest. No log nests so deep."""
+DEEPEST = 5
+"""Levels of a broken document that are looked into; each costs another look at the rest. Curves are looked for no
+deeper."""
 MOST_BROKEN = 100
 """Broken objects of a list, or among objects over several lines, after each of which the next whole one is looked for:
 that takes as long as it likes. In a file with one object per line there may be any number."""

@@ -11,30 +11,33 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from lrdoctor import limits
 from lrdoctor.parsers._damage import Damage
 
 BLOCK = 1 << 15
 HEADER = 7
-LONGEST = 64 << 20
-"""Bytes of a record, as for TensorBoard's; its parts are dropped where they come to more."""
 WHOLE, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 
 
 def records(file: BinaryIO, start: int, damage: Damage) -> Iterator[bytes]:
     """The data of every sound record in order, from byte `start` of the file; what is not sound goes to `damage`."""
     file.seek(0)
-    offset, parts = 0, list[bytes]()
+    offset, parts, longest = 0, list[bytes](), limits.current().record
     while block := file.read(BLOCK):
         for at, kind, data in _fragments(block, start if not offset else 0, offset, damage):
             if kind in (WHOLE, FIRST):
                 if parts:
                     damage.add(f"byte {offset + at}", "lost_record", "a record has no end: it is left out")
                 parts = [data]
-            elif parts and sum(map(len, parts)) + len(data) <= LONGEST:
+            elif parts:
                 parts.append(data)
             else:
+                continue  # its beginning was told when it was lost
+            if sum(map(len, parts)) > longest:
+                what = f"a record of more than {limits.shown('record')} is left out"
+                damage.over("record", what, 1, f"byte {offset + at}")
                 parts = []
-                continue  # its beginning was told when it was lost, or is too long ago
+                continue
             if kind in (WHOLE, LAST):
                 yield b"".join(parts)
                 parts = []

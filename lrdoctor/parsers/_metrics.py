@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lrdoctor import limits
 from lrdoctor.model import Series
+from lrdoctor.parsers._damage import Damage
 from lrdoctor.parsers._series import LAST_STEP, Logged
 
-MOST_TAGS = 100_000
 BEYOND = 2 * LAST_STEP
 """Where a step that no integer holds is put, to be refused with the other impossible ones."""
 
@@ -39,6 +40,22 @@ class Metric:
             values=np.frombuffer(self.values, dtype=np.float64),
             wall_times=times if np.isfinite(times).all() else None,
         )
+
+
+def metric_of(tag: str, metrics: dict[str, Metric], damage: Damage) -> Metric | None:
+    """The metric of a tag, a new one where it has none yet; None, and told, beyond as many as a run may have."""
+    metric = metrics.get(tag)
+    if metric is None:
+        if len(metrics) >= limits.current().tags:
+            tell_tags(damage)
+            return None
+        metric = metrics[tag] = Metric()
+    return metric
+
+
+def tell_tags(damage: Damage, dropped: int = 1) -> None:
+    """Say that so many values are left out because their run has too many tags."""
+    damage.over("tags", f"more than {limits.shown('tags')} tags: the others are left out", dropped)
 
 
 def logged(metrics: Mapping[str, Metric]) -> dict[str, Logged]:

@@ -17,14 +17,13 @@ from lrdoctor.errors import NotALog
 from lrdoctor.model import Incident, Run, Scalar, Series
 from lrdoctor.parsers._columns import columns
 from lrdoctor.parsers._damage import Damage
-from lrdoctor.parsers._files import head
+from lrdoctor.parsers._files import content, head
 from lrdoctor.parsers._series import LAST_STEP, Logged, order
 from lrdoctor.parsers._table import layout, terminated
 
 SUFFIX = "monitor.csv"
 PROGRESS = "progress.csv"
 FIRST_BYTES = 1 << 12
-LARGEST = 1 << 26
 
 
 def claims(path: Path) -> bool:
@@ -98,7 +97,7 @@ def _header(path: Path) -> Mapping[str, Scalar]:
 
 def _episodes(path: Path, damage: Damage) -> dict[str, Logged]:
     """The columns of one monitor by the steps of its environment; a row without a length has no place."""
-    table = layout(terminated(head(path, LARGEST) or b"", damage))
+    table = layout(terminated(content(path, "a monitor"), damage))
     if "r" not in table.names or "l" not in table.names:
         raise NotALog("not a training curve: a monitor without the columns r and l")
     found = columns(table, damage)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from lrdoctor import limits
 from lrdoctor.model import Floats, Ints, Role
 from lrdoctor.parsers._series import LAST_STEP, Logged
 from lrdoctor.roles import RoleNames
@@ -22,7 +23,6 @@ COVERED = 0.9
 """A count that is missing in more than a tenth of a tag's rows does not place them."""
 OWN = "global_step"
 """Under `<group>/global_step` W&B keeps the steps of each TensorBoard writer that it copies from."""
-MOST_TAGS = 100_000
 MOST_COUNTS = 16
 """Each is worked out for every row; nobody has more."""
 BEYOND = 2 * LAST_STEP
@@ -45,8 +45,9 @@ class Rows:
         """The rows with which each file but the first begins."""
         self.counted = False
         """Whether `logged` found a count of the training's steps."""
+        self._most = limits.current().tags
         self.left_out = 0
-        """Values under tags beyond the first `MOST_TAGS`."""
+        """Values under tags beyond as many as a run may have."""
 
     def add(self, step: float, time: float, values: Mapping[str, float]) -> None:
         """Take one row: the logger's own step, seconds since 1970, and the numbers by tag."""
@@ -56,7 +57,7 @@ class Rows:
         for tag, value in values.items():
             column = self.columns.get(tag)
             if column is None:
-                if len(self.columns) == MOST_TAGS:
+                if len(self.columns) >= self._most:
                     self.left_out += 1
                     continue
                 column = self.columns[tag] = _Column()

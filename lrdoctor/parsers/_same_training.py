@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrdoctor.model import Floats, Ints, Role, Run
+from lrdoctor.parsers._beside import KINDS
 from lrdoctor.parsers._merge import one_run
 
 ENOUGH = 10
@@ -242,9 +243,17 @@ def _clocks_apart(one: _Record, other: _Record) -> float | None:
 
 
 def _related(one: str, other: str, roots: Iterable[str]) -> bool:
-    """Whether the two folders are the same, the one lies in the other, or both in one below a path that was given."""
-    common = os.path.commonpath([one, other]) if _one_drive(one, other) else ""
-    return common in (one, other) or any(common != root and common.startswith(root + os.sep) for root in roots)
+    """Whether the two folders are the same, the one lies in the other, or both in one below a path that was given.
+
+    So too where they differ in the loggers' own folders alone: `csv/version_0` and `tensorboard/version_0`.
+    """
+    if not _one_drive(one, other):
+        return False
+    common = os.path.commonpath([one, other])
+    if common in (one, other) or any(common != root and common.startswith(root + os.sep) for root in roots):
+        return True
+    mine, its = ([part for part in Path(path).relative_to(common).parts if part not in KINDS] for path in (one, other))
+    return mine == its
 
 
 def _distance(one: str, other: str) -> int:

@@ -17,14 +17,12 @@ from lrdoctor.model import Run
 from lrdoctor.parsers._axis import BEYOND
 from lrdoctor.parsers._columns import columns
 from lrdoctor.parsers._damage import Damage
-from lrdoctor.parsers._files import head
+from lrdoctor.parsers._files import content, head
 from lrdoctor.parsers._series import Logged, order
 from lrdoctor.parsers._table import layout
 
 NAMES = ("Wall time", "Step", "Value")
 FIRST_BYTES = 64
-LARGEST = 1 << 26
-"""Bytes. The page gives 1,000 points of a tag by default."""
 _NAMED = re.compile(r"run-(?P<run>.*)-tag-(?P<tag>.+?)( \([0-9]+\))?\.csv")
 _HALF = re.compile(r"(?P<run>.*?)[_\-.]?(?P<half>train|validation)")
 
@@ -54,7 +52,7 @@ def _run(home: Path, name: str, tags: Sequence[tuple[str, Path]]) -> Run:
     damages: list[Damage] = []
     for tag, path in tags:
         damages.append(Damage(path))
-        found = columns(layout(head(path, LARGEST) or b""), damages[-1])
+        found = columns(layout(content(path, "a download")), damages[-1])
         times, steps, values = (found.values.get(column) for column in NAMES)
         if times is None or steps is None or values is None:
             raise LogError(f"{path.name}: no numbers below Wall time, Step and Value")

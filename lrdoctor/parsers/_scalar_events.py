@@ -9,25 +9,26 @@ understands and leaves every other one, and all damage, to what is here.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
+from operator import length_hint
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from lrdoctor import limits
 from lrdoctor.model import Scalar
 from lrdoctor.parsers import _event_extras as extras
 from lrdoctor.parsers import _tfrecord as tfrecord
 from lrdoctor.parsers._damage import Damage
 from lrdoctor.parsers._event import FLOAT, MalformedError, Value, decode
+from lrdoctor.parsers._metrics import tell_tags
 from lrdoctor.parsers._series import Logged
 from lrdoctor.parsers._tfrecord import anywhere
 
 if TYPE_CHECKING:
     from lrdoctor.parsers import _events
 
-MOST_TAGS = 100_000
-"""No person reads more curves of one run; a file with more is broken, or made to fill the memory."""
 SMALL_TENSOR = 512
 """Bytes. One number with its type and shape takes 20; a longer tensor is no scalar, and is not decoded."""
 WINDOW = 1 << 19
@@ -81,12 +82,13 @@ class Points:
 
     def __init__(self) -> None:
         self.tags: dict[bytes, Column] = {}
+        self._most = limits.current().tags
 
     def append(self, tag: bytes, step: int, value: float, time: float) -> bool:
         """Add one point; False where that would be one tag too many."""
         column = self.tags.get(tag)
         if column is None:
-            if len(self.tags) >= MOST_TAGS:
+            if len(self.tags) >= self._most:
                 return False
             column = self.tags[tag] = Column()
         if column.rows:
@@ -112,9 +114,16 @@ class Points:
         """Each tag that has had points, and how many it has."""
         return [(tag, len(column.steps)) for tag, column in self.tags.items()]
 
-    def take(self) -> list[tuple[bytes, array[int], array[float], array[float]]]:
-        """Each tag that has had points, its steps, values and wall times."""
-        return [(tag, column.steps, column.values, column.times) for tag, column in self.tags.items()]
+    def take(self) -> Iterator[tuple[bytes, bytes, int]]:
+        """Each tag that has had points; the block of its steps, values and wall times, one after the other and each a
+        third of it; and how many they are. Once only, since what was taken is let go of: no two tags are held twice.
+        """
+        for tag in list(self.tags):
+            column = self.tags.pop(tag)
+            block = b"".join((column.steps, column.values, column.times))
+            count = len(column.steps)
+            column.steps, column.values, column.times = array("q"), array("d"), array("d")
+            yield tag, block, count
 
 
 class Scalars:
@@ -122,11 +131,12 @@ class Scalars:
 
     def __init__(self) -> None:
         built = tfrecord.accelerator()
+        self._most = limits.current().tags
         self._points = Points()
         self._scanner: _events.Scanner | None = None
         if built is not None:
             seed = hash("tags") & 0xFFFFFFFF  # another one in each process, so that no file can aim at it
-            self._scanner = built.Scanner(MOST_TAGS, tfrecord.LONGEST, SMALL_TENSOR, seed, WINDOW)
+            self._scanner = built.Scanner(self._most, limits.current().record, SMALL_TENSOR, seed, WINDOW)
         self.hparams: dict[str, Scalar] = {}
         self.purged: dict[int, int] = {}
         """Points that were discarded because a session started at this step."""
@@ -136,8 +146,8 @@ class Scalars:
         """Where the points of each file but the first begin."""
         self._plugins: dict[bytes, bytes] = {}
         """Which plugin a tag belongs to; only its first value says so."""
-        self._known: dict[bytes | tuple[bytes, bytes], Column] = {}
-        """By the shape of its records."""
+        self._known: dict[bytes | tuple[bytes, bytes], Callable[[bytes], None]] = {}
+        """What adds a record to the rows of its column, by the shape of the record."""
         self._behind: set[int] = set()
         """How many bytes may stand behind the number in a known shape."""
 
@@ -160,18 +170,19 @@ class Scalars:
     def columns(self) -> dict[str, Logged]:
         """The points of each tag that has some, in the order in which the tags were met; nothing is read after this."""
         found: dict[str, Logged] = {}
-        for tag, steps, values, times in (self._scanner or self._points).take():
+        for tag, block, count in (self._scanner or self._points).take():
             name = tag.decode("utf-8", "backslashreplace")
             while name in found:
                 name += "'"
-            columns = Logged(
-                steps=np.frombuffer(steps, dtype=np.int64),
-                values=np.frombuffer(values, dtype=np.float64),
-                wall_times=np.frombuffer(times, dtype=np.float64),
-                later_files=tuple(self._later.get(tag, ())),
-            )
-            if len(columns.steps):
-                found[name] = columns
+            if count:
+                whole_numbers, numbers = np.frombuffer(block, np.int64), np.frombuffer(block)
+                room = len(numbers) // 3
+                found[name] = Logged(
+                    steps=whole_numbers[:count],
+                    values=numbers[room : room + count],
+                    wall_times=numbers[2 * room : 2 * room + count],
+                    later_files=tuple(self._later.get(tag, ())),
+                )
         return found
 
     # ---------------------------------------------------------------------------------------------------- two ways
@@ -179,24 +190,26 @@ class Scalars:
     def _by_python(self, file: BinaryIO, damage: Damage, stop: int) -> None:
         known, behind = self._known, self._behind
         for offsets, datas in tfrecord.batches(file, damage, stop):
-            for number, data in enumerate(datas):
-                column = None
+            left = iter(datas)
+            for data in left:
+                add = None
                 try:
                     if data[0] == 0x09 and data[9] == 0x10:
                         # Where the step ends; one of ten bytes is negative, and for the slow way.
                         at = 11 if data[10] < 0x80 else 12 if data[11] < 0x80 else 13 if data[12] < 0x80 else _end(data)
-                        column = known.get(data[at:-4])
-                        if column is None:
+                        add = known.get(data[at:-4])
+                        if add is None:
                             for size in behind:
-                                column = known.get((data[at : -size - 4], data[-size:]))
-                                if column is not None:
+                                add = known.get((data[at : -size - 4], data[-size:]))
+                                if add is not None:
                                     break
                 except IndexError:
                     pass
-                if column is not None:
-                    column.rows.append(data)
+                if add is not None:
+                    add(data)
                 else:
-                    self._record(int(offsets[number]), data, damage)
+                    # Counted only here: a counter would be a twentieth of all that is done for a record.
+                    self._record(int(offsets[len(datas) - 1 - length_hint(left)]), data, damage)
             settle(list(self._points.tags.values()))
 
     def _by_accelerator(self, scanner: _events.Scanner, file: BinaryIO, damage: Damage, stop: int) -> None:
@@ -239,7 +252,7 @@ class Scalars:
             if number is None:
                 self._others += 1
             elif not (self._scanner or self._points).append(value.tag, event.step, number, event.wall_time):
-                damage.add("", "too_many_tags", f"more than {MOST_TAGS} tags: the others are left out")
+                tell_tags(damage)
         if self._scanner is None and event.plain and len(event.values) == 1:
             self._remember(event.values[0], data)
 
@@ -254,7 +267,7 @@ class Scalars:
     def _heed(self, value: Value) -> None:
         """What a value's metadata says: its tag's plugin, or the configuration."""
         for metadata in value.metadata:
-            if metadata.plugin and value.tag not in self._plugins and len(self._plugins) < MOST_TAGS:
+            if metadata.plugin and value.tag not in self._plugins and len(self._plugins) < self._most:
                 self._plugins[value.tag] = metadata.plugin
                 self._known.clear()  # among them may be tensors of this tag
             if value.tag == HPARAMS and metadata.plugin == b"hparams":
@@ -277,13 +290,13 @@ class Scalars:
         start = value.simple_at if value.simple_at >= 0 else value.float_at
         column = self._points.tags.get(value.tag)
         at = 9 if data[9] == 0x2A else _end(data)
-        if start < at or column is None or len(self._known) >= MOST_TAGS:
+        if start < at or column is None or len(self._known) >= self._most:
             return
         if value.tag in (HPARAMS, ARGUMENTS) or self._number(value, data) is None:
             return
         self._known.pop(_shape(column.before, column.behind), None)
         column.before, column.behind = data[at:start], data[start + 4 :]
-        self._known[_shape(column.before, column.behind)] = column
+        self._known[_shape(column.before, column.behind)] = column.rows.append
         if column.behind:
             self._behind.add(len(column.behind))
 

@@ -13,11 +13,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from lrdoctor import limits
 from lrdoctor.errors import LogError
 from lrdoctor.model import Scalar
 
-LARGEST = 1 << 20
-"""Bytes. No configuration that a person wrote comes near."""
 DEEPEST = 40
 """Levels of nesting; real ones have about eight."""
 MOST = 2_000
@@ -48,8 +47,8 @@ _LINE = re.compile(r"\s*(?:--)?([A-Za-z_][\w.\-/]*)\s*[:=]\s*(.*?)\s*(?:\t\[defa
 
 def settings(content: bytes, suffix: str) -> dict[str, Scalar]:
     """The settings of a `.yaml`, `.yml`, `.json` or `.txt` file. Raises `LogError` where it is none, or too much."""
-    if len(content) > LARGEST:
-        raise LogError(f"a configuration of more than {LARGEST >> 20} MiB")
+    if len(content) > limits.current().settings:
+        raise LogError(f"a configuration of more than {limits.shown('settings')}; {limits.raised_by('settings')}")
     text = content.decode("utf-8-sig", "replace")
     if suffix == ".txt" and not text.lstrip().startswith("{"):
         return arguments(text)

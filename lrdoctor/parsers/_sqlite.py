@@ -22,6 +22,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from lrdoctor import limits
 from lrdoctor.errors import LogError
 from lrdoctor.parsers._damage import Damage
 from lrdoctor.parsers._files import head, open_regular, reason
@@ -29,10 +30,8 @@ from lrdoctor.parsers._files import head, open_regular, reason
 SUFFIXES = frozenset({".db", ".db3", ".sqlite", ".sqlite3"})
 MAGIC = b"SQLite format 3\0"
 JOURNALS = ("-wal", "-journal")
-LARGEST_COPY = 4 << 30
-"""Bytes of a database that is copied because somebody writes it; a tracker's has some hundred megabytes at most."""
-LARGEST_VALUE = 16 << 20
-"""Bytes of one cell; SQLite refuses larger ones."""
+LARGEST_VALUE = (1 << 31) - 1
+"""Bytes that SQLite can be told to take for one cell."""
 SMALLEST_ROW = 2
 """Bytes that a row takes at least. A file whose pages refer to one another in circles shows more rows than it has
 bytes for."""
@@ -76,6 +75,24 @@ def _tables(path: Path, state: object) -> Mapping[str, frozenset[str]]:
 
 
 @contextmanager
+def store(
+    path: Path, wanted: Mapping[str, frozenset[str]], of: str
+) -> Iterator[tuple[sqlite3.Connection, Mapping[str, frozenset[str]]]]:
+    """A tracker's database with these tables, and the columns of all that it has; `of` is what messages call it.
+
+    Raises `LogError` for one that has not these tables, or cannot be read.
+    """
+    try:
+        with opened(path) as database:
+            known = columns(database)
+            if not all(its <= known.get(table, frozenset()) for table, its in wanted.items()):
+                raise LogError(f"the tables of {of} are not in it, or not to be read")
+            yield database, known
+    except sqlite3.Error as error:
+        raise LogError(f"the database cannot be read: {error}") from error
+
+
+@contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that can only read. Raises `LogError` for a file that cannot be opened, or is no database."""
     rest = _beyond_last_page(path)
@@ -113,8 +130,10 @@ def _copied(path: Path, folder: Path) -> Path:
     try:
         for _ in range(TRIES):
             before = _state(path)
-            if sum(size for _, _, size, _ in before) > LARGEST_COPY:
-                raise LogError(f"a database in use of more than {LARGEST_COPY >> 30} GiB")
+            size = sum(size for _, _, size, _ in before)
+            if size > limits.current().database:
+                said = f"a database in use of more than {limits.shown('database')}"
+                raise LogError(f"{said}; {limits.raised_by('database', size)}")
             for suffix in ("", *JOURNALS):
                 there = folder / f"copy.db{suffix}"
                 there.unlink(missing_ok=True)
@@ -137,7 +156,7 @@ def _connected(path: Path, immutable: bool) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise LogError(f"cannot be opened: {error}") from error
     database.text_factory = lambda text: text.decode("utf-8", "replace")
-    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
+    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(limits.current().cell, LARGEST_VALUE))
     database.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     # With a writable schema SQLite reads on where the file is shorter than its header says, as while it is copied.
     for pragma in ("trusted_schema=OFF", "query_only=ON", "mmap_size=0", "writable_schema=ON"):
@@ -167,7 +186,7 @@ def rows(
     # Without NOT INDEXED, an index that holds all columns would give their order, not that of writing.
     query = f'SELECT rowid, {listed} FROM "{table}" NOT INDEXED'  # noqa: S608 - names of ours
     left = path.stat().st_size // SMALLEST_ROW
-    last, broken = -(1 << 63), None
+    last, broken = -(1 << 63), ""
     try:
         for row in database.execute(query + " ORDER BY rowid"):
             left -= 1
@@ -177,7 +196,9 @@ def rows(
             yield row[1:]
         return
     except sqlite3.Error as error:
-        broken = error
+        broken = str(error)
+        if isinstance(error, sqlite3.DataError):
+            broken = f"a value of more than {limits.shown('cell')}; {limits.raised_by('cell')}"
     found: list[tuple[Any, ...]] = []
     first = 1 << 62
     try:

@@ -12,14 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from lrdoctor.errors import NotALog
+from lrdoctor import limits
+from lrdoctor.errors import LogError, NotALog
 from lrdoctor.parsers._damage import Damage
 
 SEPARATORS = ",;\t| "
 """The last one stands for any white space, and is taken where no other fits as well."""
-MOST_COLUMNS = 20_000
-LONGEST_LINE = 4 << 20
-"""Bytes; 20,000 columns of 200 characters."""
 LOOKED_AT = 20
 """Lines that decide which character separates the cells."""
 JOINED_LINES = 100
@@ -57,13 +55,13 @@ class Layout:
 
 
 def layout(content: bytes, speaks: Callable[[Sequence[str]], bool] = bool) -> Layout:
-    """Header, separator and rows of a table. Raises `NotALog` for what is none.
+    """Header, separator and rows of a table. Raises `NotALog` for what is none, `LogError` for one of too many columns.
 
     `speaks` says whether column names are worth a look: of several tables below a text, the first one that does counts.
     """
     content = _plain(content)
     try:
-        table = _from_the_start(content)
+        table = _from_the_start(content, speaks)
     except NotALog:
         later = _below_text(content, speaks)
         if later is None:
@@ -72,12 +70,13 @@ def layout(content: bytes, speaks: Callable[[Sequence[str]], bool] = bool) -> La
     return table if _holds_numbers(table) else _below_text(content, speaks) or table
 
 
-def _from_the_start(content: bytes) -> Layout:
-    comment, number = "", 0
+def _from_the_start(content: bytes, speaks: Callable[[Sequence[str]], bool]) -> Layout:
+    comment, number, longest = "", 0, limits.current().line
     for start, end in _bounds(content):
         number += 1
-        if end - start > LONGEST_LINE:
-            raise NotALog(f"not a table: line {number} is longer than {LONGEST_LINE} characters")
+        if end - start > longest:
+            said = f"not a table: line {number} is longer than {limits.shown('line')}"
+            raise NotALog(f"{said}; {limits.raised_by('line', end - start)}")
         line = _text(content[start:end]).strip("\0 ")
         if line.startswith("#"):
             comment = line.lstrip("# ")
@@ -86,8 +85,8 @@ def _from_the_start(content: bytes) -> Layout:
             continue
         if comment and _all_numbers(line):
             # numpy.savetxt writes the header as a comment.
-            return _layout(comment, content[start:], number)
-        return _layout(line, content[end + 1 :], number + 1)
+            return _layout(comment, content[start:], number, speaks)
+        return _layout(line, content[end + 1 :], number + 1, speaks)
     raise NotALog("an empty file" if not comment else "not a table: nothing but comments")
 
 
@@ -95,10 +94,10 @@ def _below_text(content: bytes, speaks: Callable[[Sequence[str]], bool]) -> Layo
     """The first table that begins within a text, or None."""
     for found in islice(_LATER.finditer(content), MOST_TRIED):
         end = content.find(b"\n", found.start())
-        if end - found.start() > LONGEST_LINE:
+        if end - found.start() > limits.current().line:
             continue
         try:
-            table = _layout(_text(content[found.start() : end]).strip("\0 "), content[end + 1 :], 0)
+            table = _layout(_text(content[found.start() : end]).strip("\0 "), content[end + 1 :], 0, speaks)
         except NotALog:
             continue
         named = len(table.names) > 1 and not any(isinstance(number(name), float) for name in table.names)
@@ -131,6 +130,10 @@ def _plain(content: bytes) -> bytes:
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         content = content.decode("utf-16", "replace").encode("utf-8", "replace")  # what PowerShell's `>` writes
     content = content.removeprefix(b"\xef\xbb\xbf")
+    if content.endswith(b"\0"):
+        # Room that a file system gave and nobody filled; behind half a line it says that this is one.
+        written = content.rstrip(b"\0")
+        content = written if written.endswith((b"\n", b"\r")) else content
     return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in content else content
 
 
@@ -147,13 +150,15 @@ def _bounds(content: bytes) -> Iterator[tuple[int, int]]:
         start = end + 1
 
 
-def _layout(header: str, body: bytes, first_row: int) -> Layout:
+def _layout(header: str, body: bytes, first_row: int, speaks: Callable[[Sequence[str]], bool]) -> Layout:
     above, below = _separators(header, _sample(body))
     names = cells(header, above)
     while len(names) > 1 and not names[-1]:
         names.pop()
-    if len(names) > MOST_COLUMNS:
-        raise NotALog(f"not a training curve: more than {MOST_COLUMNS} columns")
+    if len(names) > limits.current().columns:
+        said = f"more than {limits.shown('columns')} columns; {limits.raised_by('columns', len(names))}"
+        # A matrix of data is no log that anybody missed; a log with so many columns is.
+        raise LogError(said) if speaks(names[: limits.current().columns]) else NotALog(f"not a training curve: {said}")
     if all(isinstance(number(name), float) for name in names):
         raise NotALog("not a training curve: the first line names no columns")
     return Layout(names=_distinct(names), separator=below, header=header, first_row=first_row, body=body)
@@ -161,7 +166,7 @@ def _layout(header: str, body: bytes, first_row: int) -> Layout:
 
 def _sample(body: bytes) -> list[str]:
     lines = [_text(body[start:end]) for (start, end), _ in zip(_bounds(body), range(LOOKED_AT), strict=False)]
-    return [line[:LONGEST_LINE] for line in lines if line.strip()]
+    return [line[: limits.current().line] for line in lines if line.strip()]
 
 
 def _separators(header: str, sample: list[str]) -> tuple[str, str]:

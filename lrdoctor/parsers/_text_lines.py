@@ -12,14 +12,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from lrdoctor import limits
 from lrdoctor.errors import NotALog
 from lrdoctor.parsers._damage import Damage
 from lrdoctor.parsers._files import LFS_POINTER
 
 BLOCK = 1 << 18
 """Bytes read at once."""
-LONGEST_LINE = 4 << 20
-"""Characters. A longer one is no line of a log, and must not be held in memory."""
 LINES_AT_ONCE = 1024
 FULL_WIDTH = str.maketrans("：，；＝｜（）［］【】", ":,;=|()[][]")
 _WIDE = re.compile("[：，；＝｜（）［］【】]")
@@ -89,25 +88,42 @@ def _joined(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _blocks(parts: Iterable[str], damage: Damage) -> Iterator[Block]:
-    number, rest, too_long = 1, "", False
+    number, rest, too_long, longest = 1, "", False, limits.current().line
     for part in parts:
         text = rest + part
         # A carriage return at the very end may be the first half of a line's end.
         end = max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1)) + 1
         if not end:
             rest = text
-            if len(rest) > LONGEST_LINE:
+            if len(rest) > longest:  # no line of a log, and not to be held in memory
                 rest, too_long = "", True
             continue
         whole, rest = text[:end], text[end:]
         if too_long:
-            message = f"a line of more than {LONGEST_LINE} characters: it is left out"
-            damage.add(f"line {number}", "unreadable_row", message)
+            _tell_long(number, damage)
             whole, too_long = "\n" + whole.partition("\n")[2], False
+        if len(whole) > longest:
+            whole = _without_long(whole, number, longest, damage)
         yield _block(whole, number)
         number += whole.count("\n")
-    if rest.strip():
+    if too_long or len(rest) > longest:
+        _tell_long(number, damage)
+    elif rest.strip():
         yield _block(rest, number, open_ended=not rest.endswith("\r"))
+
+
+def _without_long(text: str, first: int, longest: int, damage: Damage) -> str:
+    """The same without what is in its long lines, so that the others keep their numbers."""
+
+    def left_out(match: re.Match[str]) -> str:
+        _tell_long(first + text.count("\n", 0, match.start()), damage)
+        return ""
+
+    return re.sub(rf"[^\r\n]{{{longest + 1},}}", left_out, text)
+
+
+def _tell_long(number: int, damage: Damage) -> None:
+    damage.over("line", f"a line of more than {limits.shown('line')} is left out", 1, f"line {number}")
 
 
 def _block(text: str, first: int, open_ended: bool = False) -> Block:

@@ -16,13 +16,12 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from lrdoctor import limits
 from lrdoctor.model import Ints
 from lrdoctor.parsers._damage import Damage
 
 CHUNK = 1 << 20
 """Bytes per read, and how far a lost frame is searched for: a file that is broken for longer is not worth the time."""
-LONGEST = 64 << 20
-"""A longer record is skipped unread; a scalar takes a hundred bytes."""
 LONGEST_FOUND = 1 << 24
 """While searching for a header, one that declares more is taken for chance; hence five zero bytes in each found one."""
 HEADER = 12
@@ -101,7 +100,7 @@ def batches(file: BinaryIO, damage: Damage, stop: int = NO_STOP) -> Iterator[tup
     """
     sizes: dict[bytes, int] = {}
     at: int | None = 0
-    needed = HEADER
+    needed, longest = HEADER, limits.current().record
     while at is not None:
         left = _left(file, at)
         file.seek(at)
@@ -120,7 +119,7 @@ def batches(file: BinaryIO, damage: Damage, stop: int = NO_STOP) -> Iterator[tup
                 if length is None:
                     lost = True
                     break
-                if HEADER + length + FOOTER > LONGEST:
+                if HEADER + length + FOOTER > longest:
                     needed = HEADER + length + FOOTER
                     break
                 if len(sizes) == REMEMBERED:
@@ -138,7 +137,7 @@ def batches(file: BinaryIO, damage: Damage, stop: int = NO_STOP) -> Iterator[tup
             return
         if lost:
             at = found_again(file, at, damage)
-        elif needed > LONGEST:
+        elif needed > longest:
             at = behind_long(file, at, needed, damage)
         elif _left(file, at) < needed:
             truncated(end - here, at, damage)
@@ -185,7 +184,7 @@ def behind_long(file: BinaryIO, at: int, size: int, damage: Damage) -> int | Non
     if _left(file, at) < size:
         truncated(_left(file, at), at, damage)
         return None
-    damage.add(f"byte {at}", "record_too_long", f"a record of {size} bytes, above {LONGEST}, was skipped")
+    damage.over("record", f"a record of more than {limits.shown('record')} is skipped unread", 1, f"byte {at}")
     return at + size
 
 

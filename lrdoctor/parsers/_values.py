@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lrdoctor import limits
 from lrdoctor.errors import LogError
 from lrdoctor.model import Scalar, Status
 from lrdoctor.parsers._damage import Damage
@@ -39,7 +40,12 @@ STATES = {
 
 
 def parsed(text: str | bytes) -> Any:
-    """The JSON value. Raises `ValueError` for what is none, or nests or counts too far to be read."""
+    """The JSON value. Raises `ValueError` for what is none, nests or counts too far, or has too many objects."""
+    if len(text) > limits.current().objects:
+        objects = sum(map(text.count, "{[")) if isinstance(text, str) else sum(map(text.count, (b"{", b"[")))
+        if objects > limits.current().objects:
+            said = f"more than {limits.shown('objects')} objects and lists"
+            raise ValueError(f"{said}; {limits.raised_by('objects', objects)}")
     try:
         return json.loads(text)
     except RecursionError as error:

@@ -19,25 +19,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from lrdoctor import limits
 from lrdoctor.errors import LogError, NotALog
 from lrdoctor.model import Role, Run, Scalar, Status
 from lrdoctor.parsers._beside import planned
 from lrdoctor.parsers._damage import Damage
 from lrdoctor.parsers._files import LFS_POINTER, head, open_regular, reason
-from lrdoctor.parsers._metrics import MOST_TAGS, Metric, last_step, logged
+from lrdoctor.parsers._metrics import Metric, last_step, logged, metric_of
 from lrdoctor.parsers._series import order
 from lrdoctor.parsers._settings import flat, scalar
 from lrdoctor.parsers._values import STATES, number, parsed
 from lrdoctor.roles import RoleNames
 
 METRICS, TASK, LOG = "metrics.jsonl", "task.json", "log.jsonl"
-LARGEST = 256 << 20
-"""Bytes of one file of a session, unpacked; a million scalars take about as much."""
-LONGEST_LINE = 64 << 20
-"""Bytes; a line holds what was reported within some seconds."""
-RATIO = 200
-"""So far JSON may have been compressed, beyond the first `FREE` bytes; a bomb is compressed a thousand times."""
 FREE = 1 << 20
+"""Bytes for which it does not matter how far they were compressed."""
 LARGEST_INDEX = 1 << 20
 """Bytes of a zip's directory that are looked at; a session with thousands of plots has less."""
 PIECE = 1 << 16
@@ -132,13 +128,16 @@ def _member(path: Path, name: str) -> Iterator[_File]:
 
 
 def _pieces(file: _File, damage: Damage) -> Iterator[bytes]:
-    """What a file holds, as far as it can be unpacked and is no bomb."""
-    size = 0
+    """What a file holds, as far as it can be unpacked and is no bomb: that is compressed a thousand times."""
+    size, most = 0, limits.current()
     try:
         while piece := file.content.read(PIECE):
             size += len(piece)
-            if size > LARGEST or (file.packed is not None and size > FREE + RATIO * file.packed):
-                damage.add("", "too_large", f"more than {size - len(piece)} bytes unpacked: the rest is not read", 0)
+            if file.packed is not None and size > FREE + most.ratio * file.packed:
+                damage.over("ratio", f"unpacked it is more than {most.ratio} times as large: the rest is not read", 0)
+                return
+            if size > most.unpacked:
+                damage.over("unpacked", f"more than {limits.shown('unpacked')}: the rest is not read", 0)
                 return
             yield piece
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
@@ -147,14 +146,23 @@ def _pieces(file: _File, damage: Damage) -> Iterator[bytes]:
 
 def _lines(file: _File, damage: Damage) -> Iterator[tuple[int, bytes, bool]]:
     """Number, content and completeness of every line."""
-    at, rest = 1, b""
+    at, rest, longest = 1, bytearray(), limits.current().record
+    what = f"a line of more than {limits.shown('record')} is left out"
     for piece in _pieces(file, damage):
-        *whole, rest = (rest + piece).split(b"\n") if len(rest) <= LONGEST_LINE else (b"", piece)
-        for line in whole:
-            yield at, line, True
-            at += 1
-    if rest.strip(b"\0\r\n "):
-        yield at, rest, False
+        *whole, after = piece.split(b"\n")
+        for part in whole:
+            line = bytes(rest) + part
+            if len(line) > longest:
+                damage.over("record", what, 1, f"line {at}")
+            else:
+                yield at, line, True
+            at, rest = at + 1, bytearray()
+        if len(rest) <= longest:  # else it is too long already, and need not be held
+            rest += after
+    if len(rest) > longest:
+        damage.over("record", what, 1, f"line {at}")
+    elif rest.strip(b"\0\r\n "):
+        yield at, bytes(rest), False
 
 
 def _events(file: _File, damage: Damage) -> Iterator[tuple[str, Any]]:
@@ -183,9 +191,10 @@ def _take(event: Any, place: str, metrics: dict[str, Metric], damage: Damage) ->
         damage.add(place, "unreadable_row", "a scalar without name, value or iteration: it is left out")
         return
     tag = title if title == variant or not variant else f"{title}/{variant}"
-    if tag in metrics or len(metrics) < MOST_TAGS:
+    metric = metric_of(tag, metrics, damage)
+    if metric is not None:
         time = number(event.get("timestamp"))
-        metrics.setdefault(tag, Metric()).add(step, value, math.nan if time is None else time)
+        metric.add(step, value, math.nan if time is None else time)
 
 
 def _replacements(path: Path) -> frozenset[float]:

@@ -27,7 +27,7 @@ from lrdoctor.parsers._axis import CURVES, axis, moves
 from lrdoctor.parsers._beside import beside, planned
 from lrdoctor.parsers._columns import FURTHER, Columns, columns
 from lrdoctor.parsers._damage import Damage
-from lrdoctor.parsers._files import LFS_POINTER, head, open_regular, reason
+from lrdoctor.parsers._files import content, head
 from lrdoctor.parsers._keras import broken_off
 from lrdoctor.parsers._parts import Part, parts, tells_apart
 from lrdoctor.parsers._series import Logged, order
@@ -39,9 +39,6 @@ SUFFIXES = frozenset({".csv", ".tsv"})
 PERHAPS = frozenset({".txt", ".log", ".dat", ".tab", ".out"})
 """Mostly prose. A table only if a header and rows of numbers come within the first bytes."""
 FIRST_BYTES = 1 << 16
-LARGEST = 1 << 29
-"""Bytes. The table is read whole, and a log of this size has millions of rows."""
-PIECE = 1 << 24
 SETTINGS = frozenset({"seed", "batch_size", "bs", "weight_decay", "momentum", "dropout", "warmup_steps", "max_steps"})
 """Columns of one repeated number that describe the run."""
 LONGEST_SETTING = 200
@@ -67,7 +64,7 @@ def _holds_a_table(first: bytes) -> bool:
     try:
         table = layout(first, names.speak_of_curves)
         found = columns(table, Damage(Path()))
-    except NotALog:
+    except LogError:
         return False
     return (
         len(table.names) > 1
@@ -101,12 +98,13 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
 
 def _runs(path: Path, names: RoleNames) -> Iterator[Run]:
     damage = Damage(path)
-    table = layout(_content(path), names.speak_of_curves)
+    table = layout(content(path, "a table"), names.speak_of_curves)
     if not names.speak_of_curves(table.names) and not tells_apart(table.names, names):
         raise NotALog(f"not a training curve: no column is known as a loss, a rate or an accuracy ({_some(table)})")
     found = columns(table, damage)
     if not found.rows:
         raise NotALog("not a training curve: no rows below the header")
+    del table  # half of the memory
     told = Told(path=path, settings=_settings(found), damage=damage)
     made = 0
     for part in parts(found, names):
@@ -163,7 +161,9 @@ def _run(part: Part, stretch: Stretch, told: Told, names: RoleNames) -> Run | No
         filled = with_silence(name, found, damage) if loss else found.filled[name]
         unplaced += int((filled & ~placed).sum())
         rows = np.flatnonzero(filled & placed)
-        if len(rows):
+        if len(rows) == found.rows:
+            logged[name] = Logged(steps=steps, values=values)
+        elif len(rows):
             logged[name] = Logged(steps=steps[rows], values=values[rows])
     if unplaced:
         message = f"{unplaced} points in rows whose {counted.name!r} is empty or no number"
@@ -199,24 +199,6 @@ def _with_plan(run: Run, by_epoch: bool, trouble: str) -> Run:
         status=Status.CRASHED if trouble else Status.FINISHED if ended else Status.UNKNOWN,
         notes=(*run.notes, *([trouble] if trouble else []), *told.notes),
     )
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with open_regular(path) as file:
-            pieces, size = [], 0
-            # Piece by piece: to read at most LARGEST at once would set that much memory aside for the smallest table.
-            while size <= LARGEST and (piece := file.read(PIECE)):
-                pieces.append(piece)
-                size += len(piece)
-    except OSError as error:
-        raise LogError(f"cannot be read: {reason(error)}") from error
-    if size > LARGEST:
-        raise LogError(f"a table of more than {LARGEST >> 20} MiB")
-    content = b"".join(pieces)
-    if content.startswith(LFS_POINTER):
-        raise LogError("a git-lfs pointer: the file itself was not fetched (git lfs pull)")
-    return content
 
 
 def _some(table: Layout) -> str:

@@ -22,7 +22,7 @@ from lrdoctor.parsers._axis import BEYOND
 from lrdoctor.parsers._beside import beside, planned
 from lrdoctor.parsers._columns import Columns, columns
 from lrdoctor.parsers._damage import Damage
-from lrdoctor.parsers._files import open_regular, reason
+from lrdoctor.parsers._files import content
 from lrdoctor.parsers._series import Logged, order
 from lrdoctor.parsers._table import layout, terminated
 from lrdoctor.roles import RoleNames
@@ -30,8 +30,6 @@ from lrdoctor.roles import RoleNames
 PLOTS = "plots"
 KINDS = ("metrics", "scalars")
 SUMMARY = "metrics.json"
-LARGEST = 1 << 26
-"""Bytes of one metric: a million steps."""
 MILLISECONDS = 1e11
 """A timestamp above this is in milliseconds: as seconds it were in the year 5138."""
 DEEPEST = 20
@@ -102,14 +100,7 @@ def _tag(path: Path) -> str:
 
 def _metric(path: Path, damage: Damage) -> Logged:
     """The points of one table. Raises `LogError` for one that is not DVCLive's."""
-    try:
-        with open_regular(path) as file:
-            content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise LogError(f"cannot be read: {reason(error)}") from error
-    if len(content) > LARGEST:
-        raise LogError(f"a metric of more than {LARGEST >> 20} MiB")
-    table = layout(terminated(content, damage))
+    table = layout(terminated(content(path, "a metric"), damage))
     value = table.names[-1]
     if "step" not in table.names[:-1]:
         raise NotALog("no column 'step' before the value")

@@ -20,9 +20,9 @@ from lrdoctor.model import Run, Scalar, Series, Status
 from lrdoctor.parsers import tensorboard
 from lrdoctor.parsers._beside import planned
 from lrdoctor.parsers._damage import Damage
-from lrdoctor.parsers._files import head, open_regular
+from lrdoctor.parsers._files import content, head, open_regular
 from lrdoctor.parsers._metrics import last_step
-from lrdoctor.parsers._settings import LARGEST, flat, settings
+from lrdoctor.parsers._settings import flat, settings
 from lrdoctor.roles import RoleNames
 
 OWN, ATTRIBUTES = ".guild", "attrs"
@@ -150,9 +150,8 @@ def _hidden(output: Path, tags: frozenset[str]) -> dict[str, dict[int, float]]:
 
 
 def _attribute(run: Path, name: str) -> dict[str, Scalar]:
-    content = head(run / OWN / ATTRIBUTES / name, LARGEST)
     try:
-        return settings(content, ".yaml") if content else {}
+        return settings(content(run / OWN / ATTRIBUTES / name, "an attribute", "settings"), ".yaml")
     except LogError:
         return {}
 

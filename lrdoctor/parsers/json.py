@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lrdoctor.errors import NotALog
+from lrdoctor.errors import LogError, NotALog
 from lrdoctor.model import Run, Scalar
 from lrdoctor.parsers import chainer, deepobs, detectron2, llama_factory, mmengine, ray_tune, sacred, trainer_state
 from lrdoctor.parsers._damage import Damage
@@ -93,10 +93,14 @@ def _of_records(plain: str, path: Path, names: RoleNames, damage: Damage) -> Ite
     table, hparams = Table(), dict[str, Scalar]()
     among_text = path.suffix.lower() in PERHAPS
     for line, row in records(plain, damage, among_text=among_text):
-        cells = flat(row)
-        if not table.rows and not _tells(row, names) and names.step_column(list(cells)) is None:
+        cells = flat(row) if row else {}
+        if not table.lines and not _tells(row, names) and names.step_column(list(cells)) is None:
             # What comes before the first row of a curve describes the run.
             hparams |= hyperparameters(row, damage, f"line {line}")
         elif cells:
             table.add(cells, line)
-    yield from runs(table, names, damage, Told(format="json", home=path, hparams=hparams, several=True))
+    try:
+        yield from runs(table, names, damage, Told(format="json", home=path, hparams=hparams, several=True))
+    except NotALog as error:
+        left_out = [incident.message for incident in damage.incidents() if incident.kind == "line_limit"]
+        raise LogError(f"{error}: {left_out[0]}") if left_out else error from None

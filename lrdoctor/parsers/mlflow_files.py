@@ -14,12 +14,13 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
+from lrdoctor import limits
 from lrdoctor.errors import LogError, NotALog
 from lrdoctor.model import Run, Scalar, Status
 from lrdoctor.parsers._beside import planned
 from lrdoctor.parsers._damage import Damage
 from lrdoctor.parsers._files import LFS_POINTER, head, natural, open_regular, reason
-from lrdoctor.parsers._metrics import MOST_TAGS, Metric, last_step, logged
+from lrdoctor.parsers._metrics import Metric, last_step, logged, tell_tags
 from lrdoctor.parsers._series import order
 from lrdoctor.parsers._settings import flat, scalar, settings
 from lrdoctor.roles import RoleNames
@@ -91,7 +92,11 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
     damages: list[Damage] = []
     metrics: dict[str, Metric] = {}
     notes: list[str] = []
-    for path in sorted(files, key=lambda path: (natural(str(path)), str(path)))[:MOST_TAGS]:
+    most = limits.current().tags
+    if len(files) > most:
+        damages.append(Damage(home))
+        tell_tags(damages[0], len(files) - most)
+    for path in sorted(files, key=lambda path: (natural(str(path)), str(path)))[:most]:
         damage = Damage(path)
         damages.append(damage)
         try:

@@ -18,7 +18,7 @@ from lrdoctor.model import Run, Scalar, Status
 from lrdoctor.parsers import _sqlite
 from lrdoctor.parsers._beside import planned
 from lrdoctor.parsers._damage import Damage
-from lrdoctor.parsers._metrics import MOST_TAGS, Metric, last_step, logged
+from lrdoctor.parsers._metrics import Metric, last_step, logged, metric_of
 from lrdoctor.parsers._series import order
 from lrdoctor.parsers._settings import scalar
 from lrdoctor.parsers._values import STATES
@@ -53,11 +53,8 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
     """Every run with a metric, in the order in which they began. Raises `NotALog` where there is none."""
     (path,) = files
     damage = Damage(path)
-    try:
-        with _sqlite.opened(path) as database:
-            runs = _runs(database, path, damage)
-    except sqlite3.Error as error:
-        raise LogError(f"the database cannot be read: {error}") from error
+    with _sqlite.store(path, TABLES, "MLflow") as (database, _):
+        runs = _runs(database, path, damage)
     shown = [run for run in runs.values() if run.metrics and not run.deleted]
     if not shown:
         lost = damage.incidents()
@@ -79,9 +76,6 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
 
 
 def _runs(database: sqlite3.Connection, path: Path, damage: Damage) -> Mapping[str, _Run]:
-    known = _sqlite.columns(database)
-    if not all(columns <= known.get(table, frozenset()) for table, columns in TABLES.items()):
-        raise LogError("the tables of MLflow are not in it, or not to be read")
     runs: dict[str, _Run] = {}
     for run, name, status, stage in _sqlite.rows(database, "runs", RUNS, path, damage):
         state = STATES.get(str(status).lower(), Status.UNKNOWN)
@@ -92,9 +86,9 @@ def _runs(database: sqlite3.Connection, path: Path, damage: Damage) -> Mapping[s
         its = runs.setdefault(str(run), _Run(str(run)))
         if not isinstance(value, int | float) or not isinstance(step, int | float) or not isinstance(key, str):
             damage.add(f"table metrics, row {at}", "unreadable_row", "no number: the row is left out")
-        elif key in its.metrics or len(its.metrics) < MOST_TAGS:
+        elif (metric := metric_of(key, its.metrics, damage)) is not None:
             milliseconds = float(time) if isinstance(time, int | float) else math.nan
-            its.metrics.setdefault(key, Metric()).add(step, _value(value, is_nan), milliseconds)
+            metric.add(step, _value(value, is_nan), milliseconds)
     for run, key, text in _sqlite.rows(database, "params", PARAMS, path, damage):
         if str(run) in runs and isinstance(key, str) and isinstance(text, str):
             runs[str(run)].hparams[key] = scalar(text)

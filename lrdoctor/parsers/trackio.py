@@ -17,7 +17,7 @@ from lrdoctor.model import Run, Scalar
 from lrdoctor.parsers import _sqlite
 from lrdoctor.parsers._beside import planned
 from lrdoctor.parsers._damage import Damage
-from lrdoctor.parsers._metrics import last_step
+from lrdoctor.parsers._metrics import last_step, tell_tags
 from lrdoctor.parsers._rows import Rows
 from lrdoctor.parsers._series import order
 from lrdoctor.parsers._values import hyperparameters, numbers, parsed
@@ -51,17 +51,16 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
     """Every run of the project, in the order in which they began. Raises `NotALog` where nothing was logged."""
     (path,) = files
     damage = Damage(path)
-    try:
-        with _sqlite.opened(path) as database:
-            runs = _runs(database, path, damage)
-    except sqlite3.Error as error:
-        raise LogError(f"the database cannot be read: {error}") from error
+    with _sqlite.store(path, TABLES, "trackio") as (database, known):
+        runs = _runs(database, known, path, damage)
     runs = {key: run for key, run in runs.items() if run.rows.columns}
     if not runs:
         lost = damage.incidents()
         raise LogError(lost[0].message) if lost else NotALog("no run in it has logged a number")
     for key, run in runs.items():
         logged, notes = run.rows.logged(names)
+        if run.rows.left_out:
+            tell_tags(run.damage, run.rows.left_out)
         ordered = order(logged, path)
         shared = damage.incidents() if key == next(iter(runs)) else ()
         yield Run(
@@ -76,10 +75,9 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
         )
 
 
-def _runs(database: sqlite3.Connection, path: Path, damage: Damage) -> Mapping[str, _Run]:
-    known = _sqlite.columns(database)
-    if not all(columns <= known.get(table, frozenset()) for table, columns in TABLES.items()):
-        raise LogError("the tables of trackio are not in it, or not to be read")
+def _runs(
+    database: sqlite3.Connection, known: Mapping[str, frozenset[str]], path: Path, damage: Damage
+) -> Mapping[str, _Run]:
     key = {table: "run_id" if "run_id" in known[table] else "run_name" for table in TABLES}
     runs: dict[str, _Run] = {}
     wanted = (key["metrics"], "run_name", "step", "timestamp", "metrics")

@@ -23,7 +23,7 @@ from lrdoctor.parsers._beside import planned
 from lrdoctor.parsers._damage import Damage
 from lrdoctor.parsers._files import LFS_POINTER, head, natural, open_regular, reason
 from lrdoctor.parsers._leveldb import records
-from lrdoctor.parsers._metrics import last_step
+from lrdoctor.parsers._metrics import last_step, tell_tags
 from lrdoctor.parsers._protobuf import fields
 from lrdoctor.parsers._rows import Rows
 from lrdoctor.parsers._series import order
@@ -97,6 +97,8 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
         except LogError as error:
             refused.append(str(error))
             damage.add("", "unreadable_file", str(error), 0)
+    if log.rows.left_out:
+        tell_tags(damages[0], log.rows.left_out)
     incidents = [incident for damage in damages for incident in damage.incidents()]
     if not log.rows.columns:
         if incidents:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
+from lrdoctor.reports._commands import inert
 from lrdoctor.reports._escape import plain
 from lrdoctor.reports._sparkline import BLOCKS, EXTENT, NONFINITE, ONSET
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+UNBROKEN = 100_000
+"""Columns of what is no terminal and gets colours nevertheless: more than any line has."""
 LONGEST = 4000
 """Characters of one segment: messages are whole sentences, but no log may fill the screen."""
 _GLYPHS = BLOCKS + NONFINITE + ONSET + EXTENT + "…"
@@ -40,24 +45,54 @@ def line(indent: int, *segments: str | tuple[str, str]) -> Line:
     return Line(indent, tuple(Segment(plain(text, LONGEST), style) for text, style in pairs if text))
 
 
-def terminal(out: TextIO) -> Console | None:
-    """A rich console where `out` is a terminal, else None: rich would cut and wrap a pipe at 80 columns."""
+def terminal(out: TextIO, widest: int | None = None) -> Console | None:
+    """A rich console where `out` is a terminal, at most so many columns wide; else None, and lines are never broken.
+
+    The same where standard output is none and `FORCE_COLOR` wants it coloured, `NO_COLOR` not: rich knows the rules.
+    Then it is `UNBROKEN` columns wide.
+    """
     if not out.isatty():
-        return None
+        if out is not sys.stdout or not os.environ.get("FORCE_COLOR") or os.environ.get("NO_COLOR"):
+            return None
+        from rich.console import Console
+
+        return Console(file=out, highlight=False, width=UNBROKEN)
     from rich.console import Console
 
-    return Console(file=out, highlight=False)
+    console = Console(file=out, highlight=False)
+    if widest is not None and console.width > widest:
+        console.width = widest
+    return console
+
+
+def prints(out: TextIO, glyphs: str) -> bool:
+    """Whether the encoding of `out` has all these characters, and those that charts are made of."""
+    return _has(getattr(out, "encoding", None) or "utf-8", glyphs + _GLYPHS)
+
+
+def _has(encoding: str, glyphs: str) -> bool:
+    try:
+        glyphs.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def write_lines(lines: Iterable[Line], out: TextIO, console: Console | None) -> None:
-    """Write the lines so that `out`, whatever its encoding, can hold them."""
+    """Write the lines so that `out`, whatever its encoding, can hold them, and no build server obeys them."""
     encoding = getattr(out, "encoding", None) or "utf-8"
     for entry in lines:
-        known = Line(entry.indent, tuple(Segment(_encodable(text, encoding), style) for text, style in entry.segments))
         if console is None:
-            out.write((" " * known.indent + "".join(text for text, _ in known.segments)).rstrip() + "\n")
+            text = "".join(text for text, _ in entry.segments)
+            out.write(inert(" " * entry.indent + _encodable(text, encoding)).rstrip() + "\n")
         else:
-            _print(known, console)
+            known = [(_encodable(text, encoding), style) for text, style in entry.segments]
+            # A letter before all but the first: `::` is a command at the beginning of a line only.
+            segments = (
+                Segment(inert(f"a{text}")[1:] if place else inert(text), style)
+                for place, (text, style) in enumerate(known)
+            )
+            _print(Line(entry.indent, tuple(segments)), console)
 
 
 def _print(entry: Line, console: Console) -> None:
@@ -69,8 +104,6 @@ def _print(entry: Line, console: Console) -> None:
 
 
 def _encodable(text: str, encoding: str) -> str:
-    try:
-        _GLYPHS.encode(encoding)
-    except UnicodeEncodeError:
+    if not _has(encoding, _GLYPHS):
         text = text.translate(_ASCII)
     return text.encode(encoding, "backslashreplace").decode(encoding)

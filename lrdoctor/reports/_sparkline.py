@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lrdoctor.model import Floats, Series
+from lrdoctor.model import Floats, Ints, Series
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 NONFINITE = "×"
@@ -33,6 +35,10 @@ class Axis:
         """From 0; steps outside the axis fall into its end columns."""
         return bisect_right(self.edges(), step)
 
+    def columns(self, steps: Ints) -> NDArray[np.intp]:
+        """The columns of many steps; shape as `steps`."""
+        return np.searchsorted(np.array(self.edges(), dtype=np.int64), steps, side="right")
+
 
 def sparkline(axis: Axis, series: Series, *, trim: float = 0.0) -> str:
     """The series in `axis.width` characters: blank before its first point and after its last, `×` where not finite.
@@ -41,10 +47,15 @@ def sparkline(axis: Axis, series: Series, *, trim: float = 0.0) -> str:
     the one before it. The first of the highest and the first of the lowest points are shown, unless their column is
     `×` or they share it. For `trim` see `is_log`.
     """
+    return "".join(_block(height) for height in profile(axis, series, trim=trim))
+
+
+def profile(axis: Axis, series: Series, *, trim: float = 0.0) -> list[float | None]:
+    """What a sparkline draws: for each column a height between 0 and 1, NaN for `×`, None for a blank."""
     if not len(series):
-        return " " * axis.width
+        return [None] * axis.width
     cuts = np.searchsorted(series.steps, np.array(axis.edges(), dtype=np.int64))
-    heights = _heights(series.values, trim)
+    drawn = heights(series.values, trim)
     finite = series.values[np.isfinite(series.values)]
     # By the values: beside a huge one, the heights of different values may be the same number.
     extremes = (finite.min(), finite.max()) if len(finite) and finite.min() < finite.max() else ()
@@ -52,12 +63,13 @@ def sparkline(axis: Axis, series: Series, *, trim: float = 0.0) -> str:
         np.searchsorted(cuts, np.flatnonzero(series.values == extreme)[:1], side="right").tolist()
         for extreme in extremes or (np.nan, np.nan)
     )
-    line, block = "", " "
-    for column, points in enumerate(np.split(heights, cuts)[: axis.column(int(series.steps[-1])) + 1]):
+    told: list[float | None] = []
+    height: float | None = None
+    for column, points in enumerate(np.split(drawn, cuts)[: axis.column(int(series.steps[-1])) + 1]):
         if len(points):
-            block = _block(np.sort(points), low=column in lowest, high=column in highest)
-        line += block
-    return line.ljust(axis.width)
+            height = _most_unusual(np.sort(points), low=column in lowest, high=column in highest)
+        told.append(height)
+    return told + [None] * (axis.width - len(told))
 
 
 def is_log(values: Floats, *, trim: float = 0.0) -> bool:
@@ -80,27 +92,33 @@ def marker(axis: Axis, onset: int, last: int) -> str:
     return " " * start + ONSET + EXTENT * (axis.column(last) - start)
 
 
-def _heights(values: Floats, trim: float) -> Floats:
+def heights(values: Floats, trim: float = 0.0) -> Floats:
     """Between 0 and 1, both reached; 0.5 if all are equal; NaN for what is not finite."""
-    heights = np.full(len(values), np.nan)
+    found = np.full(len(values), np.nan)
     finite = np.isfinite(values)
     shown = values[finite]
     if not len(shown):
-        return heights
+        return found
     if is_log(values, trim=trim):
         shown = np.log10(np.maximum(shown, shown[shown > 0].min()))
     else:
         # The difference of two doubles may overflow, that of two numbers within ±1 does not.
         shown = shown / (np.abs(shown).max() or 1.0)
     low, high = shown.min(), shown.max()
-    heights[finite] = (shown - low) / (high - low) if high > low else 0.5
-    return heights
+    found[finite] = (shown - low) / (high - low) if high > low else 0.5
+    return found
 
 
-def _block(points: Floats, *, low: bool, high: bool) -> str:
-    """The character for the sorted points of one column; NaN sorts last."""
+def _most_unusual(points: Floats, *, low: bool, high: bool) -> float:
+    """Of the sorted points of one column; NaN sorts last, and is what is told."""
     least, middle, most = points[0], points[(len(points) - 1) // 2], points[-1]
     if np.isnan(most):
-        return NONFINITE
+        return math.nan
     rises = high if low != high else most - middle >= middle - least
-    return BLOCKS[min(int((most if rises else least) * len(BLOCKS)), len(BLOCKS) - 1)]
+    return float(most if rises else least)
+
+
+def _block(height: float | None) -> str:
+    if height is None:
+        return " "
+    return NONFINITE if math.isnan(height) else BLOCKS[min(int(height * len(BLOCKS)), len(BLOCKS) - 1)]

@@ -5,19 +5,32 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from lrdoctor.model import AddWarmup, ClipGrad, Evidence, Finding, Fix, Prescription, Say, ScaleLr, UseSchedule
+from lrdoctor.model import (
+    AddWarmup,
+    ClipGrad,
+    Evidence,
+    Finding,
+    Fix,
+    Prescription,
+    Say,
+    ScaleLr,
+    Severity,
+    UseSchedule,
+)
 from lrdoctor.reports._escape import plain
 
 MOST = 3
 """Of what a person would not read to the end."""
 MOST_NUMBERS = 6
+STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+"""In rich's words."""
 
 
-def seen(finding: Finding) -> str:
+def seen(finding: Finding, most: int = MOST_NUMBERS) -> str:
     """What was measured, and where."""
     where = f"{finding.kind} in {plain(finding.series)}, steps {finding.span.first:,} to {finding.span.last:,}"
     numbers = [f"{name} {number(value)}" for name, value in finding.evidence.items() if value is not None]
-    return f"{where}; {', '.join(numbers[:MOST_NUMBERS])}" if numbers else where
+    return f"{where}; {', '.join(numbers[:most])}" if numbers else where
 
 
 def in_words(fix: Fix) -> str:
@@ -80,10 +93,10 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def few(items: Sequence[str]) -> list[str]:
+def few(items: Sequence[str], most: int = MOST) -> list[str]:
     """The first items, and how many more there are."""
-    more = len(items) - MOST
-    return [*items[:MOST], *([f"and {more:,} more"] if more > 0 else [])]
+    more = len(items) - most
+    return [*items[:most], *([f"and {more:,} more"] if more > 0 else [])]
 
 
 def columns(text: str) -> int:

@@ -2,39 +2,65 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any, TextIO
 
 import numpy as np
 
-from lrdoctor.model import Advice, Diagnosis, Finding, Prescription, Report, Run, Schedule, Verdict
-from lrdoctor.reports._strict import strict
+from lrdoctor.model import Advice, Diagnosis, Finding, Gate, Prescription, Report, Run, Schedule, Verdict
+from lrdoctor.reports._ascii_json import unlike_commands
+from lrdoctor.reports._indented import indented
 
 SUFFIX = ".json"
 SCHEMA_VERSION = 1
 
 
 def write(report: Report, out: TextIO) -> None:
-    """Write the whole report as one JSON document."""
-    out.write(json.dumps(strict(_report(report)), indent=2, ensure_ascii=True, allow_nan=False) + "\n")
+    """Write the whole report as one JSON document, run by run: that of many thousand runs is hundreds of megabytes."""
+    document: dict[str, Any] = {**head(report), "runs": [], **tail(report)}
+    for number, (name, value) in enumerate(document.items()):
+        out.write(f'{"," if number else "{"}\n  "{name}": ')
+        if name != "runs" or not report.runs:
+            out.write(unlike_commands(indented(value, "\n  ")))
+            continue
+        for at, diagnosis in enumerate(report.runs):
+            out.write(("," if at else "[") + "\n    " + unlike_commands(indented(diagnosed(diagnosis), "\n    ")))
+        out.write("\n  ]")
+    out.write("\n}\n")
 
 
-def _report(report: Report) -> dict[str, Any]:
+def head(report: Report) -> dict[str, Any]:
+    """Who wrote the report."""
+    return {"schema_version": SCHEMA_VERSION, "tool": {"name": "lrdoctor", "version": report.version}}
+
+
+def tail(report: Report) -> dict[str, Any]:
+    """What is no single run's: the inputs of no use, the counts, and what the gate decided."""
     return {
-        "schema_version": SCHEMA_VERSION,
-        "tool": {"name": "lrdoctor", "version": report.version},
-        "runs": [_diagnosis(diagnosis) for diagnosis in report.runs],
         "errors": [asdict(problem) for problem in report.errors],
         "summary": {
             "runs": len(report.runs),
             **{str(verdict): report.count(verdict) for verdict in Verdict},
             "by_rule": report.by_rule(),
         },
+        "gate": _gate(report.gate),
     }
 
 
-def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
+def _gate(gate: Gate | None) -> dict[str, Any] | None:
+    if gate is None:
+        return None
+    return {
+        "fail_on": gate.fail_on,
+        "passed": gate.passed,
+        "failures": [asdict(failure) for failure in gate.failures],
+        "pardons": [asdict(pardon) for pardon in gate.pardons],
+        "gone": gate.gone,
+    }
+
+
+def diagnosed(diagnosis: Diagnosis) -> dict[str, Any]:
+    """Everything that we say about one run."""
     run = diagnosis.run
     span = run.span
     return {

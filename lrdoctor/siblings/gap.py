@@ -14,18 +14,21 @@ border of the search space; Bouthillier et al., Accounting for Variance in Machi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from lrdoctor.model import Finding
 from lrdoctor.siblings.grouping import Family, Sibling, Sweep
-from lrdoctor.siblings.member import differences
+from lrdoctor.siblings.member import differences, exact
 from lrdoctor.siblings.recipes import noise_of, rates_of
 from lrdoctor.siblings.response import SCATTER, RateResponse
 
 NEAR_RATE = 1.7
 """Peak rates within this factor, a quarter of a decade, are about the same: half a step of a usual sweep."""
+ROUNDING = 1e-9
 SCHEDULE = frozenset({"schedule", "warm-up"})
 """Differences that go with the rate: a prescription names all of them."""
 
@@ -83,17 +86,24 @@ def gaps(family: Family, sweep: Sweep, response: RateResponse | None) -> Iterato
     best = sweep.siblings[0]
     if len(sweep.siblings) < 2 or best.final is None or not best.final < family.start:
         return
-    noise = noise_of(family, sweep)
+    noise, rates = noise_of(family, sweep), rates_of(sweep)
     sound = [s for s in sweep.siblings if s.final is not None]
+    like: dict[Hashable, list[Sibling]] = {}
+    for sibling in sound:
+        like.setdefault(exact(sibling.member), []).append(sibling)
+    logs = np.log([s.member.peak_rate or math.nan for s in sound])
     for own in sweep.siblings:
         if own is best:
-            yield own, _gap(family, sweep, own, best, response, noise)
+            yield own, _gap(family, sweep, own, best, response, noise, rates)
             continue
-        alike = next((s for s in sound if s is not own and not differences(s.member, own.member)), best)
-        near = next((s for s in sound if s is not own and _near(s, own)), best)
+        perhaps = like.get(exact(own.member), ())
+        alike = next((s for s in perhaps if s is not own and not differences(s.member, own.member)), best)
+        # Looked for at once: one by one, most would be asked about most of the others.
+        about = np.abs(logs - math.log(own.member.peak_rate or math.nan)) <= math.log(NEAR_RATE) + ROUNDING
+        near = next((s for i in about.nonzero()[0] if (s := sound[i]) is not own and _near(s, own)), best)
         for other in {id(s): s for s in (best, alike, near)}.values():
             if other.final is not None and (own.final is None or other.final < own.final):
-                yield own, _gap(family, sweep, own, other, response if other is best else None, noise)
+                yield own, _gap(family, sweep, own, other, response if other is best else None, noise, rates)
 
 
 def _near(one: Sibling, other: Sibling) -> bool:
@@ -102,7 +112,13 @@ def _near(one: Sibling, other: Sibling) -> bool:
 
 
 def _gap(
-    family: Family, sweep: Sweep, own: Sibling, other: Sibling, response: RateResponse | None, noise: float | None
+    family: Family,
+    sweep: Sweep,
+    own: Sibling,
+    other: Sibling,
+    response: RateResponse | None,
+    noise: float | None,
+    rates: int,
 ) -> SiblingGap:
     final = math.nan if other.final is None else other.final
     missed = 1.0 if own.final is None else (own.final - final) / (family.start - final)
@@ -127,7 +143,7 @@ def _gap(
         value=own.final,
         best_value=final,
         siblings=len(sweep.siblings),
-        rates=rates_of(sweep),
+        rates=rates,
         noise=noise,
         signal=missed / max(noise or SCATTER, SCATTER),
         on_border=None if response is None else response.on_border,

@@ -146,13 +146,14 @@ def _by_length(members: list[Member]) -> list[list[Member]]:
     """The longest and all that are nearly as long, and so on. A run that broke off in NaN goes with the longer ones."""
     parts: list[list[Member]] = []
     whole = [m for m in members if not (ended_badly(m.run) or m.run.status is Status.CRASHED)]
+    in_whole = set(map(id, whole))
     for m in sorted(whole, key=_steps, reverse=True):
         if parts and _steps(m) >= SHORTER * _steps(parts[-1][0]):
             parts[-1].append(m)
         else:
             parts.append([m])
     for m in members:
-        if any(m is other for other in whole):
+        if id(m) in in_whole:
             continue
         longer = [part for part in parts if _steps(part[0]) >= SHORTER * _steps(m)]
         if longer and (ended_badly(m.run) or _steps(m) >= SHORTER * _steps(longer[0][0])):

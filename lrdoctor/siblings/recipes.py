@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
 from lrdoctor.siblings.grouping import Family, Sibling, Sweep
-from lrdoctor.siblings.member import differences
+from lrdoctor.siblings.member import differences, exact
 from lrdoctor.siblings.response import SAME_RATE, RateResponse, respond
 
 
@@ -52,10 +52,13 @@ def _by_rate(siblings: Sequence[Sibling]) -> list[list[Sibling]]:
 def recipes(sweep: Sweep) -> list[list[Sibling]]:
     """The runs by what was chosen for them besides rate and seed; the recipe of the best run first."""
     found: list[list[Sibling]] = []
+    like: dict[Hashable, list[list[Sibling]]] = {}
     for sibling in sweep.siblings:
-        same = next((recipe for recipe in found if not differences(recipe[0].member, sibling.member)), None)
+        perhaps = like.setdefault(exact(sibling.member), [])
+        same = next((recipe for recipe in perhaps if not differences(recipe[0].member, sibling.member)), None)
         if same is None:
             found.append([sibling])
+            perhaps.append(found[-1])
         else:
             same.append(sibling)
     return found

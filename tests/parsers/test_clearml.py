@@ -166,7 +166,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     assert packed.stat().st_size < 100_000
     run = read(packed)
     assert len(run.series["loss/train"]) == 20
-    assert [incident.kind for incident in run.incidents] == ["too_large"]
+    assert [incident.kind for incident in run.incidents] == ["ratio_limit"]
 
 
 @pytest.mark.parametrize("how", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

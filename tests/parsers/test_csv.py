@@ -246,7 +246,7 @@ def test_a_whole_last_line_needs_no_newline(table: Any) -> None:
 def test_a_line_too_long_costs_itself_only(table: Any) -> None:
     run = table(PLAIN + "1" * (5 << 20) + "\n30,1,1\n")
     assert len(run.series["loss"]) == 4
-    assert kinds(run) == [("line 5", "unreadable_row", 1)]
+    assert kinds(run) == [("line 5", "line_limit", 1)]
 
 
 # --- a loss that falls silent -----------------------------------------------------------------------------------------
@@ -315,7 +315,7 @@ def test_the_silence_is_seen_among_sparse_rows(table: Any) -> None:
         ("step,loss\n1,high\n2,low\n", "no column of numbers"),
         ("loss,lr\n" + "x" * (5 << 20), "no rows"),
         ("x" * (5 << 20), "longer than"),
-        (",".join(f"loss{n}" for n in range(20_001)) + "\n", "more than 20000 columns"),
+        (",".join(f"loss{n}" for n in range(20_001)) + "\n", "more than 20,000 columns"),
     ],
 )
 def test_a_table_that_is_no_curve_is_told_from_one(table: Any, text: str, why: str) -> None:

@@ -118,7 +118,9 @@ def test_a_missing_path_is_a_problem_with_a_hint(runs: Path) -> None:
 
 def test_a_folder_without_logs_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "readme.md").write_text("nothing here")
-    assert [p.message for p in problems(tmp_path)] == ["no training logs found; looked for: csv, tensorboard"]
+    assert [p.message for p in problems(tmp_path)] == [
+        "no training logs found among readme.md; looked for: csv, tensorboard"
+    ]
 
 
 def test_a_file_that_nobody_reads_is_a_problem_only_where_it_was_named(runs: Path) -> None:
@@ -188,7 +190,7 @@ def test_there_is_an_end_to_depth(tmp_path: Path, made: Any) -> None:
     made.table(deep / "d" / "metrics.csv", "step,loss\n1,2\n")
     assert len(found(tmp_path)) == 1
     assert [p.message for p in problems(tmp_path)] == [
-        f"folders deeper than {DEEPEST} levels are not entered; `depth` under [limits] in the configuration sets it"
+        f"folders deeper than {DEEPEST} levels are not entered; `--limit depth=128` or `depth` under [limits] raises it"
     ]
     assert len([f for f in discover([tmp_path], PARSERS, DEEPEST + 1) if isinstance(f, Found)]) == 2
 
@@ -208,3 +210,20 @@ def test_many_runs_side_by_side_take_no_time(tmp_path: Path, made: Any) -> None:
         (tmp_path / f"run{n}").mkdir()
         (tmp_path / f"run{n}" / EVENTS).write_bytes(content)
     assert len(names(tmp_path)) == 2001
+
+
+def test_files_of_one_run_that_were_named_one_by_one_are_one_run(tmp_path: Path, made: Any) -> None:
+    for name in (EVENTS, EVENTS + ".1"):
+        made.events(tmp_path / "run" / name, [])
+    one, other = tmp_path / "run" / EVENTS, tmp_path / "run" / f"{EVENTS}.1"
+    (whole,) = found(one, other, one)
+    assert (whole.name, whole.explicit, whole.files) == ("run", True, (one, other))
+    (alone,) = found(one, one)
+    assert (alone.name, alone.files) == (EVENTS, (one,))
+    (below,) = found(tmp_path / "run", other)
+    assert (below.explicit, len(below.files)) == (False, 2)
+
+
+def test_tables_that_were_named_one_by_one_are_as_many_runs(tmp_path: Path, made: Any) -> None:
+    paths = [made.table(tmp_path / f"{name}.csv", "step,loss\n1,2\n") for name in "ab"]
+    assert [f.files for f in found(*paths)] == [(path,) for path in paths]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lrdoctor.errors import LogError, NotALog
+from lrdoctor.limits import Limits, in_force
 from lrdoctor.model import Role, Run
 from lrdoctor.parsers import json
 from lrdoctor.roles import RoleNames
@@ -308,11 +309,11 @@ def test_results_are_told_from_curves(tmp_path: Path, content: str, why: str) ->
         read_all(path)
 
 
-def test_too_many_names_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "x.jsonl"
-    path.write_text(lines(*({"step": n, "loss": 1, **{f"x{n}_{k}": 1 for k in range(1000)}} for n in range(21))))
-    with pytest.raises(LogError, match="more than 20000 different names"):
-        read_all(path)
+def test_of_too_many_names_the_first_are_read(one: Any) -> None:
+    run = one(lines(*({"step": n, "loss": 1, **{f"x{n}_{k}": 1 for k in range(1000)}} for n in range(21))), "x.jsonl")
+    assert len(run.series["loss"]) == 21
+    assert len(run.series) == 20_000 - 1
+    assert [(i.kind, i.dropped) for i in run.incidents] == [("columns_limit", 21_002 - 20_000)]
 
 
 def test_many_names_in_many_rows_take_no_more_room_than_they_need(one: Any) -> None:
@@ -347,3 +348,13 @@ def test_reads_what_stable_baselines3_wrote() -> None:
     assert math.isnan(loss.values[-1])
     assert len(run.series["rollout/ep_rew_mean"]) == 12
     assert run.series["train/learning_rate"].values[0] == pytest.approx(2.75e-4)
+
+
+def test_where_a_limit_left_nothing_it_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(lines({"loss": 1, "text": "x" * 100}, {"loss": 2}))
+    with in_force(Limits(line=50)), pytest.raises(LogError, match=r"a single row.*: a line of .* `--limit line=100`"):
+        read_all(path)
+    path.write_text(lines({"loss": 2}))
+    with in_force(Limits(line=50)), pytest.raises(NotALog, match=r"a single row, and nothing counts the steps$"):
+        read_all(path)

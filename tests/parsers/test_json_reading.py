@@ -13,9 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lrdoctor.errors import LogError, NotALog
-from lrdoctor.parsers import _json
+from lrdoctor.limits import Limits, in_force
+from lrdoctor.parsers import _json, _json_salvage
 from lrdoctor.parsers._damage import Damage
 from lrdoctor.parsers._json import beginning, document, first_row, is_one_document, records, text
+from lrdoctor.parsers._json_salvage import DECODER
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False) | st.text(max_size=5),
@@ -68,14 +70,12 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
     assert beginning(tmp_path / "gone.json") is None
 
 
-def test_a_file_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_beyond_the_limit_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text('{"a": 1}' + " " * 100)
-    monkeypatch.setattr(_json, "LARGEST_DOCUMENT", 50)
-    with pytest.raises(LogError, match="a JSON document of more than"):
+    with in_force(Limits(document=50)), pytest.raises(LogError, match="a JSON document of more than 50 bytes"):
         salvaged(text(path))
-    monkeypatch.setattr(_json, "LARGEST", 50)
-    with pytest.raises(LogError, match="JSON of more than"):
+    with in_force(Limits(table=50)), pytest.raises(LogError, match="JSON of more than 50 bytes"):
         text(path)
 
 
@@ -242,3 +242,78 @@ def test_any_bytes_have_a_beginning(tmp_path_factory: pytest.TempPathFactory, co
     path.write_bytes(content)
     beginning(path)
     assert isinstance(first_row(path), dict)
+
+
+# --- how much work it is ----------------------------------------------------------------------------------------------
+
+
+class Counting:
+    """A decoder that counts the characters that it was shown, as far as it came."""
+
+    def __init__(self) -> None:
+        self.shown = 0
+
+    def raw_decode(self, plain: str, start: int = 0) -> tuple[Any, int]:
+        try:
+            value, end = DECODER.raw_decode(plain, start)
+        except json.JSONDecodeError as error:
+            self.shown += error.pos - start
+            raise
+        self.shown += end - start
+        return value, end
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    decoder = Counting()
+    monkeypatch.setattr(_json, "DECODER", decoder)
+    monkeypatch.setattr(_json_salvage, "DECODER", decoder)
+    return decoder
+
+
+@pytest.mark.parametrize("levels", [1, 4, 13, 50])
+def test_a_cut_document_is_gone_through_a_few_times_however_deep_it_is(
+    levels: int, counting: Counting, tmp_path: Path
+) -> None:
+    plain = '{"a": ' * levels + "[" + '{"loss": 1.0, "step": 1}, ' * 2000
+    damage = Damage(tmp_path)
+    is_one_document(plain)
+    document(plain, damage)
+    assert counting.shown < 9 * len(plain)
+    assert [incident.kind for incident in damage.incidents()] == ["truncated_tail"]
+
+
+@pytest.mark.parametrize("row", ["[]", "{}", '{"a": {}}', '{"a": [{}, {}]}', "[[], []]"])
+@pytest.mark.parametrize("form", ["[%s, {}]", "[%s", '{"history": [%s]}', '{"history": [%s'])
+def test_what_has_too_many_objects_is_not_decoded_at_all(
+    row: str, form: str, counting: Counting, tmp_path: Path
+) -> None:
+    plain = form % ", ".join([row] * 1000)
+    with in_force(Limits(objects=900)):
+        assert is_one_document(plain)
+        with pytest.raises(LogError, match=r"more than 900 objects and lists; `--limit objects=[0-9]+` or"):
+            document(plain, Damage(tmp_path))
+    assert counting.shown == 0
+    with in_force(Limits(objects=5000)):
+        assert is_one_document(plain)
+        assert document(plain, Damage(tmp_path))
+    assert 0 < counting.shown < 5 * len(plain)
+
+
+@pytest.mark.parametrize("row", ["[]", "{}", '{"a": {}}', '{"a": [{}, {}]}', "[[], []]"])
+def test_rows_that_tell_nothing_are_looked_at_once(row: str, counting: Counting, tmp_path: Path) -> None:
+    plain = '{"loss": 1}\n' + f"{row}\n" * 1000
+    assert not is_one_document(plain)
+    damage = Damage(tmp_path)
+    found = list(records(plain, damage))
+    assert len(found) + sum(incident.dropped for incident in damage.incidents()) == 1001
+    assert counting.shown < 1.5 * len(plain)
+
+
+def test_rows_below_one_another_may_be_more_than_a_document_may_hold(tmp_path: Path) -> None:
+    plain = '{"loss": 1}\n' * 100
+    with in_force(Limits(objects=10, document=50)):
+        assert not is_one_document(plain)
+        assert len(list(records(plain, Damage(tmp_path)))) == 100
+        with pytest.raises(LogError, match="more than 50 bytes"):
+            records(plain.replace(":", ":\n"), Damage(tmp_path))

@@ -180,6 +180,22 @@ def test_strange_folders_need_a_common_clock() -> None:
     assert len(names(told("l", "wandb", loss()), told("p/mlruns/l", "mlflow_files", loss()))) == 1
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "runs"),
+    [
+        ("csv/version_0/x", "tensorboard/version_0/x", 1),
+        ("csv/x", "tb_logs/x", 1),
+        ("csv_logs/wide/version_0/x", "tensorboard/wide/version_0/x", 1),
+        ("csv/version_0/x", "tensorboard/version_1/x", 2),
+        ("wide/version_0/x", "deep/version_0/x", 2),
+        ("wide/csv/x", "deep/tensorboard/x", 2),
+    ],
+)
+def test_folders_that_differ_in_their_logger_alone_are_no_strangers(one: str, other: str, runs: int) -> None:
+    assert len(names(told(one, "csv", loss()), told(other, "tensorboard", single(loss())))) == runs
+    assert len(names(told(one, "csv", loss()), told(other, "tensorboard", single(loss(1))))) == 2
+
+
 def test_what_the_records_say_of_themselves_counts() -> None:
     def seeded(path: str, form: str, seed: int) -> Run:
         return told(path, form, loss(), hparams={"args/seed": seed})
@@ -255,6 +271,21 @@ def test_the_order_does_not_matter(order: Sequence[int]) -> None:
         (f"s{n}/wandb", (f"also recorded in s{n}/tensorboard (tensorboard)", f"also recorded in s{n}/csv (csv)"))
         for n in range(2)
     }
+
+
+def test_two_loggers_of_lightning_side_by_side(tmp_path: Path, made: Any) -> None:
+    for version in range(2):
+        values = loss(version).round(6).tolist()
+        rows = "".join(f"{n // 10},{10 * n},{value}\n" for n, value in enumerate(values))
+        made.table(tmp_path / "csv" / f"version_{version}" / "metrics.csv", "epoch,step,train_loss\n" + rows)
+        events = [made.event(10 * n, wall_time=START + n, train_loss=value) for n, value in enumerate(values)]
+        made.events(tmp_path / "tensorboard" / f"version_{version}" / EVENTS, events)
+    runs, problems = read([tmp_path], RoleNames())
+    assert problems == []
+    assert [run.name for run in runs] == [f"tensorboard/version_{version}" for version in range(2)]
+    assert [run.notes[0] for run in runs] == [
+        f"also recorded in csv/version_{version}/metrics.csv (csv), which adds epoch" for version in range(2)
+    ]
 
 
 def test_from_files(tmp_path: Path, made: Any) -> None:

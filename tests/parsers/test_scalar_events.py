@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from lrdoctor.parsers import _scalar_events
+from lrdoctor.limits import Limits, in_force
 from lrdoctor.parsers._damage import Damage
 from lrdoctor.parsers._event import MalformedError, decode
 from lrdoctor.parsers._scalar_events import Points, Scalars
@@ -96,11 +96,11 @@ def test_tags_that_are_no_text_stay_apart(tmp_path: Path, made: Any) -> None:
     assert damage.incidents() == ()
 
 
-def test_one_tag_too_many_is_left_out_and_told(tmp_path: Path, made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_scalar_events, "MOST_TAGS", 2)
-    scalars, damage = read(b"".join(made.event(n, **{f"tag{n % 3}": 1.0}) for n in range(1, 10)), tmp_path)
+def test_one_tag_too_many_is_left_out_and_told(tmp_path: Path, made: Any) -> None:
+    with in_force(Limits(tags=2)):
+        scalars, damage = read(b"".join(made.event(n, **{f"tag{n % 3}": 1.0}) for n in range(1, 10)), tmp_path)
     assert {tag: len(one.steps) for tag, one in scalars.columns().items()} == {"tag1": 3, "tag2": 3}
-    assert [(i.kind, i.dropped) for i in damage.incidents()] == [("too_many_tags", 1)] * 3
+    assert [(i.kind, i.dropped) for i in damage.incidents()] == [("tags_limit", 3)]
 
 
 def test_tells_where_each_file_begins(tmp_path: Path, made: Any) -> None:

@@ -11,8 +11,9 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from lrdoctor.errors import LogError
+from lrdoctor.limits import Limits
 from lrdoctor.model import Scalar
-from lrdoctor.parsers._settings import LARGEST, arguments, flat, scalar, settings
+from lrdoctor.parsers._settings import arguments, flat, scalar, settings
 
 
 def yaml(text: str) -> dict[str, Scalar]:
@@ -113,7 +114,7 @@ def test_what_is_too_much_or_none_is_refused_in_one_line(text: str, why: str) ->
 
 def test_a_large_file_is_refused() -> None:
     with pytest.raises(LogError, match="more than 1 MiB"):
-        settings(b" " * (LARGEST + 1), ".json")
+        settings(b" " * (Limits().settings + 1), ".json")
 
 
 def test_json_is_read_as_it_says() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lrdoctor.errors import LogError
+from lrdoctor.limits import Limits, in_force
 from lrdoctor.parsers import _sqlite
 from lrdoctor.parsers._damage import Damage
 
@@ -121,11 +122,10 @@ def test_half_a_transaction_is_rolled_back(tmp_path: Path) -> None:
     assert steps(torn) == list(range(2000))
 
 
-def test_a_copy_that_would_be_huge_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_would_be_huge_is_refused(tmp_path: Path) -> None:
     path = database(tmp_path / "a.db")
     (tmp_path / "a.db-wal").write_bytes(b"x")
-    monkeypatch.setattr(_sqlite, "LARGEST_COPY", 100)
-    with pytest.raises(LogError, match="in use"):
+    with in_force(Limits(database=100)), pytest.raises(LogError, match="in use"):
         steps(path)
 
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lrdoctor.errors import LogError, NotALog
+from lrdoctor.limits import Limits, in_force
 from lrdoctor.model import Role, Run, Status
 from lrdoctor.parsers import _text_lines, text
 from lrdoctor.plugins import parsers
@@ -482,14 +483,15 @@ def test_half_a_line_is_left_out() -> None:
     assert kinds(run) == [("line 12", "truncated_tail", 1)]
 
 
-def test_a_line_too_long_to_hold_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(_text_lines, "LONGEST_LINE", 1000)
-    monkeypatch.setattr(_text_lines, "BLOCK", 400)
+@pytest.mark.parametrize("block", [400, 1 << 18])
+def test_a_line_too_long_to_hold_is_left_out(block: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(_text_lines, "BLOCK", block)
     path = tmp_path / "train.log"
     path.write_text("\n".join(PLAIN[:6]) + "\n" + "loss 1 " * 1000 + "\n" + "\n".join(PLAIN[6:]) + "\n")
-    (run,) = text.read(path, [path], RoleNames())
+    with in_force(Limits(line=1000)):
+        (run,) = text.read(path, [path], RoleNames())
     assert points(run, "loss") == READ
-    assert kinds(run) == [("line 7", "unreadable_row", 1)]
+    assert kinds(run) == [("line 7", "line_limit", 1)]
 
 
 # --- what is no log ---------------------------------------------------------------------------------------------------

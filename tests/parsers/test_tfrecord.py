@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lrdoctor.limits import Limits, in_force
 from lrdoctor.parsers import _tfrecord
 from lrdoctor.parsers._damage import Damage
 
@@ -53,11 +54,11 @@ def test_records_may_lie_across_reads(made: Any, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_record_that_is_too_long_is_skipped(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_tfrecord, "LONGEST", 1000)
     monkeypatch.setattr(_tfrecord, "CHUNK", 100)
     content = made.record(b"a") + made.record(b"b" * 5000) + made.record(b"c")
-    assert read(content) == ([b"a", b"c"], ["record_too_long"])
-    assert read(content[:-3000]) == ([b"a"], ["truncated_tail"])
+    with in_force(Limits(record=1000)):
+        assert read(content) == ([b"a", b"c"], ["record_limit"])
+        assert read(content[:-3000]) == ([b"a"], ["truncated_tail"])
 
 
 def test_what_a_length_declares_is_not_set_aside(made: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lrdoctor import doctor
 from lrdoctor.errors import LogError
 from lrdoctor.model import Run, Status
 from lrdoctor.parsers import trainer_state
@@ -168,3 +169,13 @@ def test_claims_by_name(tmp_path: Path, save: Any) -> None:
     assert trainer_state.claims(tmp_path / "run" / "trainer_state.json")
     assert not trainer_state.claims(tmp_path / "trainer_state.json")
     assert not trainer_state.claims(tmp_path / "run" / "state.json")
+
+
+def test_checkpoints_that_were_named_one_by_one_are_one_run(save: Any) -> None:
+    home = save("checkpoint-20", state(rows(10, 20)))
+    save("checkpoint-40", state(rows(10, 20, 30, 40)))
+    paths = [home / f"checkpoint-{step}" / "trainer_state.json" for step in (20, 40)]
+    (run,), problems = doctor.read(paths, RoleNames())
+    assert problems == []
+    assert (run.name, len(run.series["loss"])) == ("run", 4)
+    assert "checkpoint-20 tells the beginning of the same training" in run.notes

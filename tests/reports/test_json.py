@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from lrdoctor.model import AddWarmup, ClipGrad, Diagnosis, Report, Verdict
+from lrdoctor.model import AddWarmup, ClipGrad, Diagnosis, Gate, Report, Verdict
 from lrdoctor.reports import json
 
 from .conftest import HOSTILE, diverged, healthy
+from .samples import gated
 
 SCHEMA: dict[str, Any] = stdlib_json.loads((files("lrdoctor.reports") / "report.schema.json").read_text("utf-8"))
 
@@ -105,9 +106,26 @@ def test_the_contract_in_full() -> None:
     assert run["skipped"][0] == {"what": "plateau", "reason": "no val_loss"}
 
 
+def test_what_a_gate_decided() -> None:
+    document = parsed(gated())
+    Draft202012Validator(closed(SCHEMA)).validate(document)
+    gate = document["gate"]
+    assert (gate["fail_on"], gate["passed"], gate["gone"]) == ("error", False, ["LRD301 of old on val/loss"])
+    assert gate["failures"][0] == {"run": "bad", "what": "LRD101", "severity": "error", "message": "LRD101 of bad."}
+    assert gate["pardons"][1] == {
+        "run": "waived",
+        "rule": "LRD101",
+        "series": "train/loss",
+        "by": "waiver",
+        "reason": "meant to",
+    }
+    assert parsed(Report(runs=(), version="0", gate=Gate(fail_on=None)))["gate"]["passed"] is True
+    assert parsed(Report(runs=(), version="0"))["gate"] is None
+
+
 def test_head_and_summary(report: Report) -> None:
     document = parsed(report)
-    assert list(document) == ["schema_version", "tool", "runs", "errors", "summary"]
+    assert list(document) == ["schema_version", "tool", "runs", "errors", "summary", "gate"]
     assert document["schema_version"] == 1
     assert document["tool"] == {"name": "lrdoctor", "version": "0.1.0"}
     assert [run["name"] for run in document["runs"]][1:] == ["runs/lr0.3", "runs/lr0.03", "runs/empty"]

@@ -3,11 +3,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lrdoctor.model import Floats, Series
-from lrdoctor.reports._sparkline import BLOCKS, NONFINITE, Axis, is_log, marker, sparkline
+from lrdoctor.reports._sparkline import BLOCKS, NONFINITE, Axis, is_log, marker, profile, sparkline
 
 
 def make(values: list[float], steps: list[int] | None = None) -> Series:
@@ -80,6 +81,22 @@ def test_the_marker_stands_under_its_point() -> None:
     line = sparkline(axis, make(values))
     assert marker(axis, 432, 432) == " " * line.index("█") + "▲"
     assert marker(axis, 432, 5000) == (" " * line.index("█") + "▲").ljust(60, "─")
+
+
+def test_the_profile_is_what_a_sparkline_draws() -> None:
+    told = profile(Axis(0, 6, 7), make([1.0, 3.0, math.nan, 2.0], [1, 2, 3, 5]))
+    assert told[:3] == [None, 0.0, 1.0]
+    assert told[3] is not None
+    assert math.isnan(told[3])
+    assert told[5:] == [pytest.approx(0.5), None]
+    assert profile(Axis(0, 6, 7), make([])) == [None] * 7
+
+
+@given(st.integers(-(2**61), 2**61), st.integers(0, 2**61), st.integers(1, 80), st.data())
+def test_many_steps_fall_where_each_of_them_does(first: int, length: int, width: int, data: st.DataObject) -> None:
+    axis = Axis(first, first + length, width)
+    steps = data.draw(st.lists(st.integers(first - 5, first + length + 5), max_size=20))
+    assert axis.columns(np.array(steps, dtype=np.int64)).tolist() == [axis.column(step) for step in steps]
 
 
 numbers = st.floats(allow_nan=True, allow_infinity=True, width=64)

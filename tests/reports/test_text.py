@@ -9,16 +9,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrdoctor.model import AddWarmup, ClipGrad, Report, ScaleLr, UseSchedule, Verdict
+from lrdoctor.model import (
+    AddWarmup,
+    ClipGrad,
+    Failure,
+    Gate,
+    Pardon,
+    Report,
+    Role,
+    ScaleLr,
+    Severity,
+    UseSchedule,
+    Verdict,
+)
 from lrdoctor.reports import text
 from lrdoctor.reports._words import in_words, number, typed
 
-from .conftest import HOSTILE, diverged, healthy, untellable
+from .conftest import HOSTILE, diverged, healthy, series, untellable
 
 PLAIN = r"""
 unhealthy  runs/lr0.3  tensorboard, steps 0 to 3,000 of 12,000, crashed
-  loss       2.5 ▁▁▁▁▁▁▁▁▁▁▄▄██×××××××××××××××××××××××××××××××××××××××××××××× nan, min 1.75 at 300, log
-  lr         0.3 ████████▇▇▇▇▇▇▇▇▆▆▆▆▆▆▆▆▅▅▅▅▅▅▅▄▄▄▄▄▄▃▃▃▃▃▃▃▃▂▂▂▂▂▂▂▂▁▁▁▁▁▁▁ 0, max 0.3, linear
+  loss       900            ⡰⠁ ×××××××××××××××××××××××××××××××××××××××××××××× 2.5 to nan
+                          ⢀⠔⠁                                                 min 1.75 at 300
+            1.75 ⠤⣀⣀⣀⣀⣀⣀⣀⡠⠊                                                   log scale
+  lr         0.3 ⠉⠉⠉⠉⠉⠒⠒⠒⠒⠒⠒⠒⠒⠢⠤⠤⠤⠤⠤⠤⠤⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀                              0.3 to 0
+               0                                ⠉⠉⠉⠉⠉⠉⠉⠑⠒⠒⠒⠒⠒⠒⠒⠒⠤⠤⠤⠤⠤⠤⠤⢄⣀⣀⣀⣀⣀ linear
                            ▲───────────────────────────────────────────────── step 500  LRD101
 
   error LRD101 early-divergence: train/loss diverged from step 500, 17% into the run.
@@ -98,7 +113,7 @@ def test_a_terminal_shows_the_same_in_colour(report: Report, terminal: Terminal)
     assert "\x1b[1;31merror LRD101" in output
     shown = uncoloured(output)
     # Curves and markers are as wide as there is room for; all else is the same but for line breaks.
-    drawn = re.compile("[▁▂▃▄▅▆▇█×▲─]+")
+    drawn = re.compile("[▁▂▃▄▅▆▇█×▲─\u2800-\u28ff]+")
     assert squeezed(drawn.sub("", shown)) == squeezed(drawn.sub("", PLAIN))
     assert max(len(line) for line in shown.splitlines()) <= 100
     # Data is no markup, and no colour of its own.
@@ -111,16 +126,44 @@ def test_no_color_is_obeyed(report: Report, terminal: Terminal, monkeypatch: pyt
     assert "31m" not in written(report, terminal).replace(r"\x1b[31m", "")
 
 
-@pytest.mark.parametrize("columns", ["40", "80", "200"])
+@pytest.mark.parametrize(("columns", "drawn"), [("40", 23), ("64", 47), ("80", 35), ("120", 75), ("200", 75)])
 def test_curves_are_as_wide_as_the_terminal_allows(
-    columns: str, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+    columns: str, drawn: int, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     output = uncoloured(written(Report(runs=(diverged(),), version="0"), terminal))
-    assert max(len(line) for line in output.splitlines()) <= int(columns)
-    rate = re.search("█[▁▂▃▄▅▆▇█\n ]+▁", output)
-    assert rate
-    assert len(squeezed(rate[0])) == max(int(columns) - 53, 20)
+    assert max(len(line) for line in output.splitlines()) <= min(int(columns), 120)
+    (top,) = (line for line in output.splitlines() if line.startswith("  loss"))
+    assert top[17 : 17 + drawn].endswith("×")
+    assert "×" not in top[17 + drawn :]
+    # Where there is no room beside the curve, its words stand below.
+    assert ("2.5 to nan" in top) is (int(columns) > 64)
+    assert "2.5 to nan" in output
+    assert "min 1.75 at 300" in re.sub(r"\s+", " ", output)
+
+
+def test_a_series_that_never_changes_takes_one_line() -> None:
+    told = diverged()
+    flat = series("lr", [0.1] * 31)
+    run = replace(told.run, series={**told.run.series, "lr": flat}, roles={**told.run.roles, Role.LR: "lr"})
+    output = written(Report(runs=(replace(told, run=run),), version="0")).splitlines()
+    (at,) = (place for place, line in enumerate(output) if line.startswith("  lr "))
+    assert output[at].split() == ["lr", "0.1", "⠒" * 60, "linear"]
+    assert "▲" in output[at + 1]
+
+
+def test_only_standard_output_is_coloured_by_force(
+    report: Report, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert written(report) == PLAIN
+    text.write(report, sys.stdout)
+    output = capsys.readouterr().out
+    assert "\x1b[1;31merror LRD101" in output
+    assert uncoloured(output) == PLAIN
+    monkeypatch.setenv("NO_COLOR", "1")
+    text.write(report, sys.stdout)
+    assert capsys.readouterr().out == PLAIN
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
@@ -134,7 +177,8 @@ def test_a_narrow_encoding_gets_ascii(
     text.write(report, out)
     out.seek(0)
     output = uncoloured(out.read())
-    assert "__--##xxxx" in output
+    loss = next(line for line in output.splitlines() if line.startswith("  loss"))
+    assert re.fullmatch(r"  loss +900 +##+x{40,} 2\.5 to nan", loss)
     assert "^----" in output
     assert r"\u5b66\u4e60\u7387" in output
 
@@ -148,7 +192,8 @@ def test_a_strangers_text_never_begins_a_line_or_obeys_itself(stranger: str) -> 
     report = Report(runs=(replace(told, run=run, advice=(advice,)), odd, healthy(stranger)), version="0")
     ours = re.compile(
         " *(unhealthy  |loss  |lr  |▲|error LRD101|strong evidence: |to do: |try next: |why: "
-        "|expect |or: |lost 2: |note: ?|not looked at: |cannot tell  |lacking: |healthy  |3 runs: |rules: |$)"
+        "|expect |or: |lost 2: |note: ?|not looked at: |cannot tell  |lacking: |healthy  |3 runs: |rules: |$"
+        "|[0-9.e+]+ [\u2800-\u28ff ]|[\u2800-\u28ff]+ )"
     )
     for line in written(report).split("\n"):
         assert len(f"<{line}>".splitlines()) == 1
@@ -204,3 +249,69 @@ def test_an_untellable_run_shows_its_info_advice() -> None:
 def test_the_hostile_name_is_one_line() -> None:
     output = written(Report(runs=(healthy(HOSTILE),), version="0"))
     assert len(output.splitlines()) == 3
+
+
+def failing() -> Gate:
+    return Gate(
+        fail_on=Severity.ERROR,
+        failures=(
+            Failure(run="runs/lr0.3", what="LRD101", severity=Severity.ERROR, message="train/loss diverged."),
+            Failure(run="runs/lr0.3", what="LRD101", severity=Severity.ERROR, message="And val/loss, too."),
+            Failure(run="runs/lr0.03", what="LRD901", severity=Severity.ERROR, message="7 points."),
+            Failure(run="", what="expired_waiver", severity=Severity.ERROR, message="the waiver of LRD9 has expired"),
+        ),
+        pardons=(
+            Pardon(run="runs/a", rule="LRD401", series="loss", by="baseline", reason=""),
+            Pardon(run="runs/b", rule="LRD401", series="loss", by="waiver", reason="Known,\nand meant."),
+            Pardon(run="runs/c", rule="LRD401", series="loss", by="baseline", reason=""),
+        ),
+        gone=("LRD103 in runs/c",),
+    )
+
+
+def test_the_gate_has_the_last_word(report: Report) -> None:
+    output = written(replace(report, gate=failing()))
+    assert output.startswith(PLAIN)
+    # The first is said in the run's own block; the second stands nowhere else, for that run is healthy.
+    assert output.removeprefix(PLAIN) == (
+        "\n"
+        "fails: LRD101 in runs/lr0.3  (error)\n"
+        "fails: LRD901 in runs/lr0.03: 7 points.  (error)\n"
+        "fails: expired waiver: the waiver of LRD9 has expired  (error)\n"
+        "pardoned: 2 known to the baseline\n"
+        "pardoned: LRD401 in runs/b, by a waiver: Known,\\x0aand meant.\n"
+        "gone: LRD103 in runs/c\n"
+        "FAILED: 4 reasons (--fail-on error)\n"
+    )
+
+
+@pytest.mark.parametrize(("fail_on", "said"), [(Severity.WARNING, "warning"), (None, "never")])
+def test_a_gate_that_opens(report: Report, fail_on: Severity | None, said: str) -> None:
+    passing = replace(report, gate=Gate(fail_on=fail_on))
+    assert written(passing) == f"{PLAIN}\nPASSED (--fail-on {said})\n"
+    assert "PASSED" not in quiet(passing)
+
+
+def quiet(report: Report) -> str:
+    out = StringIO()
+    text.write_quietly(report, out)
+    return out.getvalue()
+
+
+def test_quiet_says_what_is_wrong_and_nothing_else(report: Report) -> None:
+    output = quiet(replace(report, gate=failing()))
+    for said in ("unhealthy  runs/lr0.3", "try next: ", "cannot tell  runs/empty", "fails: LRD101", "FAILED: 4"):
+        assert said in output
+    for unsaid in (
+        "\nhealthy",
+        "note: ",
+        "lost 2",
+        "not looked at",
+        "4 runs",
+        "rules: ",
+        "not used",
+        "pardoned",
+        "gone",
+    ):
+        assert unsaid not in output
+    assert quiet(Report(runs=(healthy("runs/a"),), version="0")) == ""
