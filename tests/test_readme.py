@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-import lrdoctor
 from lrdoctor.cli import main
 from lrdoctor.config import load_config
 from lrdoctor.model import Role
@@ -37,19 +38,26 @@ def test_the_main_job_runs() -> None:
 
 
 def test_the_configuration_is_one_that_we_take(tmp_path: Path) -> None:
-    (block,) = blocks("toml")
+    (block,) = (text for text in blocks("toml") if "[roles]" in text)
     (tmp_path / "lrdoctor.toml").write_text(block, encoding="utf-8")
     config = load_config(tmp_path)
     assert config.roles[Role.TRAIN_LOSS] == ("verlust/*",)
     assert not config.wants("LRD601")
+    assert config.limits.runs == 100_000
+    assert [waiver.rule for waiver in config.waive] == ["LRD103"]
+    assert [table.run for table in config.per_run] == ["old/*"]
+    assert [expected.metric for expected in config.expect] == ["val_loss", "accuracy"]
 
 
-def test_the_python_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    (block,) = blocks("python")
-    assert "lrdoctor.analyze(" in block
-    report = lrdoctor.analyze(ROOT / "sample_logs" / "healthy_cosine")
-    report.raise_if("error")
-    assert report.runs[0].prescription is None
+def test_the_python_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(ROOT / "sample_logs" / "healthy_cosine", tmp_path / "runs" / "last")
+    monkeypatch.chdir(tmp_path)
+    notebook, test = blocks("python")
+    shown: dict[str, Any] = {}
+    exec(notebook, shown)  # noqa: S102
+    assert "<svg" in shown["report"]._repr_html_() + shown["report"].runs[0].run._repr_html_()
+    exec(test, shown)  # noqa: S102
+    shown["test_the_last_run_is_sound"]()
 
 
 def test_every_link_and_file_named_exists() -> None:
