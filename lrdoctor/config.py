@@ -215,8 +215,9 @@ def _config(table: Any, file: Path, types: Mapping[str, type[Any]] | None) -> Co
             table = table | {"per_run": overrides}
     config, wrong = typed(Config, table)
     detectors = table.get("detectors") if isinstance(table, dict) else None
-    if types is not None and isinstance(detectors, dict) and all(isinstance(one, dict) for one in detectors.values()):
-        mistakes += _settings(detectors, types)[1]
+    if types is not None and isinstance(detectors, dict):
+        # One that is no table is a mistake already, and hides none of the others.
+        mistakes += _settings({name: one for name, one in detectors.items() if isinstance(one, dict)}, types)[1]
     if config is None or wrong or mistakes:
         raise ConfigError([f"{file}: {line}" for line in (*wrong, *mistakes)])
     return replace(config, rules=tuple(file.parent / folder for folder in config.rules), source=str(file))

@@ -32,6 +32,7 @@ from lrdoctor.model import (
     Verdict,
 )
 from lrdoctor.parsers._discovery import STANDARD_INPUT, Found, discover
+from lrdoctor.parsers._files import asked_once
 from lrdoctor.parsers._same_training import merged
 from lrdoctor.plugins import Detector
 from lrdoctor.prescribe.code import code_for
@@ -151,12 +152,13 @@ def _looked_at(
     """What some places hold, and what the detectors find in each of their runs; also in a process of its own."""
     parsers, detectors = plugins.parsers(), plugins.detectors()
     seen: list[tuple[Home, Sequence[Measured]]] = []
-    for place in places:
-        with in_force(limits):
-            home = read_home(place, parsers, names)
-        seen.append((home, [_measure(run, detectors, chosen) for run in home.runs]))
-        for run in home.runs:
-            run.forget()
+    with asked_once():
+        for place in places:
+            with in_force(limits):
+                home = read_home(place, parsers, names)
+            seen.append((home, [_measure(run, detectors, chosen) for run in home.runs]))
+            for run in home.runs:
+                run.forget()
     return seen
 
 
@@ -235,11 +237,11 @@ def _measure(
     skipped: list[Skipped] = []
     played = {role for role in Role if run[role] is not None}
     for name, detector in detectors.items():
-        missing = [role.value for role in detector.NEEDS - played]
-        if missing:
-            skipped.append(Skipped(what=name, reason=f"no series plays the role {', '.join(sorted(missing))}"))
-        else:
+        if played >= detector.NEEDS:
             findings += _measured(name, detector, run, chosen[name], skipped)
+        else:
+            missing = sorted(role.value for role in detector.NEEDS - played)
+            skipped.append(Skipped(what=name, reason=f"no series plays the role {', '.join(missing)}"))
     return findings, skipped
 
 

@@ -65,7 +65,7 @@ def medians(values: Floats, begins: Ints, ends: Ints) -> Floats:
         told = values.tolist()
         if not any(map(math.isnan, told)):
             pairs = zip(begins.tolist(), ends.tolist(), strict=True)
-            found = np.array([told[a] if b - a == 1 else _middle(told[a:b]) for a, b in pairs])
+            found = np.array([told[a] if b - a == 1 else _middle(told[a:b]) if a < b else math.nan for a, b in pairs])
             found.flags.writeable = False
             return found
     counts = ends - begins
@@ -99,8 +99,6 @@ def medians(values: Floats, begins: Ints, ends: Ints) -> Floats:
 
 def _middle(values: list[float]) -> float:
     n = len(values)
-    if not n:
-        return math.nan
     values.sort()
     return (values[(n - 1) >> 1] + values[n >> 1]) / 2
 

@@ -14,6 +14,7 @@ from lrdoctor.model import Problem, Run
 from lrdoctor.parsers._beside import Beside, beside, remembered
 from lrdoctor.parsers._damage import PLACES
 from lrdoctor.parsers._discovery import STANDARD_INPUT, Found, discover
+from lrdoctor.parsers._files import asked_once
 from lrdoctor.parsers._piped import piped
 from lrdoctor.parsers._same_training import merged
 from lrdoctor.plugins import Parser
@@ -35,7 +36,7 @@ class Home:
 def read(paths: Sequence[Path], names: RoleNames, limits: Limits | None = None) -> tuple[list[Run], list[Problem]]:
     """Every training below the paths once, with its roles, and the inputs that could not be used."""
     limits = Limits() if limits is None else limits
-    with in_force(limits):
+    with in_force(limits), asked_once():
         parsers = plugins.parsers()
         places = list(discover(paths, parsers, limits.depth))
         homes = (place if isinstance(place, Problem) else read_home(place, parsers, names) for place in places)

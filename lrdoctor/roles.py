@@ -53,6 +53,8 @@ WHOLE = 0.5
 """A loss that covers less than half of what another does, such as the first hundred steps, tells of no whole run."""
 SAME_SHAPE = 1e-3
 """Relative to the peak; far above float32's error, far below any real difference between two schedules."""
+KEPT = 1 << 10
+"""Lists of tags whose roles are remembered."""
 _GROUP = re.compile(r"(pg|group|param|params)?[0-9]*")
 
 
@@ -67,6 +69,10 @@ class RoleNames:
 
     extra: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
     """Globs over whole tags, case-insensitive. They win over every table."""
+    memo: dict[tuple[str, ...], tuple[Mapping[Role, str], tuple[str, ...]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What was assigned to tags by their names alone: thousands of runs log the same ones."""
 
     def of(self, tag: str) -> Role | None:
         """What this name means by itself, or None. A name that only its neighbours explain is left to `assign`."""
@@ -78,13 +84,19 @@ class RoleNames:
         The user's names come first, then the plainer names; among equals the tag with more finite points wins, then
         the one that stands earlier in the table, then the one that was logged first.
         """
+        tags = tuple(tag for tag, points in series.items() if len(points))
+        if tags in self.memo:
+            known, said = self.memo[tags]
+            return dict(known), said
         roles: dict[Role, str] = {}
         notes: list[str] = []
-        meant = {tag: self.of(tag) for tag, points in series.items() if len(points)}
+        meant = {tag: self.of(tag) for tag in tags}
+        by_name = True
         for role in Role:
             told = [tag for tag, its in meant.items() if its is role]
-            wanted = [tag for tag in told if self._wanted(tag)]
-            tag, note = _choose(role, wanted or told, series)
+            told = [tag for tag in told if self._wanted(tag)] or told
+            by_name = by_name and len(told) < 2
+            tag, note = _choose(role, told, series)
             if tag is None and role in (Role.TRAIN_LOSS, Role.VAL_LOSS):
                 tag, note = _resembling(role, [tag for tag, its in meant.items() if its is None])
             if tag is not None:
@@ -96,6 +108,10 @@ class RoleNames:
         if returns is not None and judged is not None and self._wanted(judged) is None:
             roles = {role: tag for role, tag in roles.items() if role not in (Role.TRAIN_LOSS, Role.VAL_LOSS)}
             notes.append(f"it learns from rewards ({returns!r}): {judged!r} need not fall, and is not judged as a loss")
+        if by_name:
+            if len(self.memo) == KEPT:
+                self.memo.clear()
+            self.memo[tags] = dict(roles), tuple(notes)
         return roles, tuple(notes)
 
     def speak_of_curves(self, names: Sequence[str]) -> bool:
@@ -123,6 +139,8 @@ class RoleNames:
         return next(iter(self.step_columns(names)), None)
 
     def _wanted(self, tag: str) -> Role | None:
+        if not self.extra:
+            return None
         lower = tag.lower()
         for role, globs in self.extra.items():
             if any(fnmatchcase(lower, glob.lower()) for glob in globs):

@@ -145,8 +145,8 @@ def edge(first: float, last: float, bins: int, i: int) -> float:
 
 def lowest(values: Floats) -> int:
     """Index of the lowest that is not NaN. Raises `ValueError` where all are."""
-    found = int(values.argmin())
-    return found if values[found] == values[found] else int(np.nanargmin(values))
+    known = (values == values).nonzero()[0]
+    return int(known[values[known].argmin()])
 
 
 def trend(values: Floats) -> float | None:
@@ -231,11 +231,18 @@ def finite_loss(run: Run, role: Role) -> Series | None:
 
 def finite_rate(run: Run) -> Series | None:
     """The finite points of the learning rate, or None where there are none."""
-    rate = run[Role.LR]
-    if rate is None:
-        return None
-    rate = bounded(rate)
-    return rate if len(rate) else None
+    if Role.LR not in run.memo:
+        rate = run[Role.LR]
+        finite = None if rate is None else bounded(rate)
+        run.memo[Role.LR] = finite if finite is not None and len(finite) else None
+    found: Series | None = run.memo[Role.LR]
+    return found
+
+
+@_once
+def peak_of(rate: Series) -> float:
+    """The highest of the rates. The series must have points."""
+    return float(rate.values.max())
 
 
 def bounded(series: Series) -> Series:
@@ -282,7 +289,7 @@ def high_rate(run: Run, share: float = 0.5) -> Span | None:
 
 @_once
 def _high(rate: Series, share: float) -> Span | None:
-    peak = float(rate.values.max())
+    peak = peak_of(rate)
     if peak <= 0:
         return None
     is_high = rate.values >= share * peak
@@ -296,7 +303,7 @@ def _high(rate: Series, share: float) -> Span | None:
 @_once
 def troughs_of(rate: Series, rise: float = 2.0) -> list[int]:
     """The `rate_troughs` of a logged rate, which must have a peak above 0."""
-    return rate_troughs(rate.values / rate.values.max(), rise)
+    return rate_troughs(rate.values / peak_of(rate), rise)
 
 
 def rate_troughs(relative: Floats, rise: float = 2.0) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
 import random
 import subprocess
 import sys
@@ -527,3 +528,31 @@ def test_analyze_takes_the_same_options_and_has_no_gate() -> None:
     report = json.loads(done.stdout)
     assert report["gate"] is None
     assert [advice["rule"] for advice in report["runs"][0]["advice"]] == ["LRD103"]
+
+
+@pytest.mark.usefixtures("work")
+def test_no_log_is_written_over() -> None:
+    log = Path("own.csv")
+    log.write_bytes(Path("error.csv").read_bytes())
+    before = log.read_bytes()
+    for words in (
+        ["own.csv", "--output", "csv=own.csv"],
+        [".", "--output", "csv=./own.csv"],
+        ["own.csv", "--baseline", "own.csv", "--write-baseline"],
+    ):
+        # What else is asked for is written.
+        done = run("check", *words, "--output", "json=report.json", "--select", "LRD103")
+        assert done.exit_code == 2
+        assert "own.csv: not written, as it is a log that was read" in done.stderr
+        assert log.read_bytes() == before
+        assert Path("report.json").exists()
+        Path("report.json").unlink()
+
+
+@pytest.mark.usefixtures("work")
+def test_no_file_is_written_twice() -> None:
+    done = run("analyze", "error.csv", "--output", "json=report", "--output", "csv=./report")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "report would be written twice" in done.stderr
+    assert not Path("report").exists()
+    assert run("analyze", "error.csv", "--output", f"json={os.devnull}", "--output", f"csv={os.devnull}").exit_code == 0

@@ -128,6 +128,22 @@ def test_a_folder_without_logs_says_what_is_in_it(tmp_path: Path) -> None:
     assert "among model.py, notes.md, x0.bin and 999 more; looked for: " in one_line(run("analyze", tmp_path))
 
 
+def test_a_folder_that_is_closed_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    # Also for those whom nothing is closed to.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for command in ("analyze", "check", "compare"):
+        done = run(command, closed, HEALTHY)
+        assert one_line(done).startswith(f"lrdoctor: {closed}: ")
+        assert "healthy_constant" in done.stdout or "log.csv" in done.stdout
+
+
+def test_the_beginning_of_rules_names_them() -> None:
+    assert one_line(run("explain", "lrd10")).startswith("lrdoctor: 'lrd10' means LRD101, LRD102, ")
+    assert one_line(run("explain", "LRD100")).startswith("lrdoctor: unknown rule 'LRD100'; did you mean")
+
+
 def test_unknown_words_suggest_the_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     cases: tuple[tuple[list[str | Path], str], ...] = (
@@ -289,6 +305,28 @@ def test_a_reader_that_has_gone_is_no_trouble(args: list[str | Path], tmp_path: 
     assert done.returncode == READER_GONE
     # Files do not depend on who reads along.
     assert not extra or (tmp_path / "r.json").read_text(encoding="utf-8").startswith("{")
+
+
+@posix
+@pytest.mark.parametrize("closed", ["stdout", "stderr", "both"])
+def test_a_closed_stream_is_no_trouble(closed: str, tmp_path: Path) -> None:
+    number = {"stdout": "1", "stderr": "2", "both": "1, 2"}[closed]
+    # As a shell starts it for `lrdoctor check >&-`.
+    start = f"import os, sys; [os.close(n) for n in ({number},)]; os.execv(sys.executable, sys.argv[1:])"
+    for path, status in ((HEALTHY, 0), (tmp_path / "nowhere", 2)):
+        words = python(COMMAND, "check", path, "--output", f"json={tmp_path / 'r.json'}")
+        done = subprocess.run([sys.executable, "-c", start, *words], capture_output=True, text=True, check=False)
+        assert done.returncode == status
+        assert "bug" not in done.stderr
+        assert (tmp_path / "r.json").read_text(encoding="utf-8").endswith("}\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("args", [[], ["--help"], ["--version"], ["rules", "--help"], ["rules"], ["explain", "LRD101"]])
+def test_a_full_disk_ends_in_one_line(args: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(python(COMMAND, *args), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "lrdoctor: cannot write: No space left on device\n")
 
 
 @posix

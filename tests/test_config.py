@@ -336,6 +336,13 @@ def test_the_settings_of_detectors_are_checked_with_the_rest(tmp_path: Path) -> 
         f"{file}: detectors: unknown detector 'spke'; did you mean 'spike'?",
         f"{file}: detectors.spike: unknown key 'facter'; did you mean 'factor'?",
     )
+    file.write_text("[detectors]\nspike = 3\n[detectors.spke]\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path, detectors={"spike": Settings})
+    assert caught.value.problems == (
+        f"{file}: detectors.spike: should be a table, not 3",
+        f"{file}: detectors: unknown detector 'spke'; did you mean 'spike'?",
+    )
     file.write_text("detectors = 3", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"detectors: should be a table, not 3"):
         load_config(tmp_path, detectors={"spike": Settings})

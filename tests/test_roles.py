@@ -229,3 +229,13 @@ def test_other_rewards_change_nothing(tag: str) -> None:
     points = run.series[run.roles[Role.TRAIN_LOSS]]
     roles, _ = RoleNames().assign({"train/loss": replace(points, tag="train/loss"), tag: replace(points, tag=tag)})
     assert roles[Role.TRAIN_LOSS] == "train/loss"
+
+
+def test_only_what_the_names_alone_decide_is_remembered() -> None:
+    names = RoleNames()
+    first, _ = names.assign(run(loss=3, lr=3))
+    first[Role.ACCURACY] = "lr"  # what one caller does with it is no other's affair
+    assert names.assign(run(loss=9, lr=2))[0] == {Role.TRAIN_LOSS: "loss", Role.LR: "lr"}
+    assert names.assign(run(loss=[], lr=2))[0] == {Role.LR: "lr"}
+    assert names.assign(run(train_loss=9, loss=2))[0] == {Role.TRAIN_LOSS: "train_loss"}
+    assert names.assign(run(train_loss=2, loss=9))[0] == {Role.TRAIN_LOSS: "loss"}

@@ -8,6 +8,7 @@ import pkgutil
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 # numpy's linear algebra starts a thread per core when it is imported, and nothing here is large enough to use them.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -45,6 +46,17 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 class _Commands(click.Group):
     """Commands by module name; problems that we expect end in a line each, and bugs of ours in one."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        _open_streams()
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            # Help is written before there is a command that could be invoked.
+            if error.errno not in DISK_FULL:
+                raise
+            _no_room(error)
+            sys.exit(2)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
@@ -112,15 +124,29 @@ class _Commands(click.Group):
             ctx.exit(INTERRUPTED)
         except Exception as error:
             if isinstance(error, OSError) and error.errno in DISK_FULL:
-                from lrdoctor.cli._files import forget_stdout
-
-                forget_stdout()
-                complain([f"cannot write: {error.strerror}"])
+                _no_room(error)
                 ctx.exit(2)
             if os.environ.get("LRDOCTOR_DEBUG") == "1":
                 raise
             complain([f"a bug in lrdoctor: {type(error).__name__}: {error}; LRDOCTOR_DEBUG=1 shows where"])
             ctx.exit(3)
+
+
+def _open_streams() -> None:
+    """Let what a closed stream would get go nowhere: Python has None in its place, and nothing there could be written.
+
+    The exit status and the files say what came of it.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for good
+
+
+def _no_room(error: OSError) -> None:
+    from lrdoctor.cli._files import forget_stdout
+
+    forget_stdout()
+    complain([f"cannot write: {error.strerror}"])
 
 
 def _is_path(name: str) -> bool:

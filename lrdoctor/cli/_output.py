@@ -21,10 +21,13 @@ Names = Callable[[], Sequence[str]]
 Files = Sequence[tuple[str, Path]]
 TEXT_OR_JSON = ("text", "json")
 
+LOGS = click.Path(path_type=Path, readable=False)
+"""Where logs are. One that is closed to us is told as the other problems are, and the rest is looked at."""
+
 config_option = click.option(
     "--config",
     "config_file",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     help="Configuration file, instead of the nearest lrdoctor.toml or pyproject.toml.",
 )
 

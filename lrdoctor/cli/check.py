@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrdoctor.cli._examining import Asked, configured, examined, examining, tell
+from lrdoctor.cli._examining import Asked, configured, examined, examining, is_log, tell
 
 if TYPE_CHECKING:
     from lrdoctor.gate.baseline import Known
@@ -79,7 +79,8 @@ def command(
     day = today()
     if file is not None and write_baseline and not further:
         known = worth_knowing(report, config, day)
-        further = _written(file, known, report)
+        refused = [f"{file}: not written, as it is a log that was read"] if is_log(file, asked, report) else []
+        further = refused or _written(file, known, report)
     gate = judge(report, config, day=day, known=known)
     usable = tell(asked, replace(report, gate=gate), further)
     if not asked.quiet:

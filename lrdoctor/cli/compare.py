@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from lrdoctor.cli._output import TEXT_OR_JSON, config_option, output_option, write_all
+from lrdoctor.cli._output import LOGS, TEXT_OR_JSON, config_option, output_option, write_all
 from lrdoctor.cli.rules import format_option
 
 
 @click.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=LOGS)
 @format_option
 @output_option(lambda: TEXT_OR_JSON)
 @config_option

@@ -56,6 +56,9 @@ def _find(rules: Sequence[Rule], wanted: str) -> Rule:
     known = {key: rule for rule in rules for key in (rule.id, rule.name)}
     word = wanted.upper() if wanted.upper().startswith("LRD") else wanted.lower()
     if word not in known:
+        # As --select takes it, the beginning of an id means all that begin so.
+        if several := [rule.id for rule in rules if rule.id.startswith(word)]:
+            raise RuleError(f"{wanted!r} means {', '.join(several)}; explain one of them")
         near = get_close_matches(word, known, n=1, cutoff=0.0)
         raise RuleError(f"unknown rule {wanted!r}; {f'did you mean {near[0]!r}?' if near else 'there are no rules'}")
     return known[word]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from lrdoctor.cli._output import TEXT_OR_JSON, config_option, output_option, write_all
+from lrdoctor.cli._output import LOGS, TEXT_OR_JSON, config_option, output_option, write_all
 from lrdoctor.cli.rules import format_option
 
 
 @click.command(context_settings={"max_content_width": 100})
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN", type=LOGS)
 @click.argument("words", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.option(
     "--out",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from lrdoctor.cli._output import LOGS
 from lrdoctor.cli.rules import format_option
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def export(name: str, framework: str, **options: Any) -> None:
 
 
 @command.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=LOGS)
 @format_option
 @click.pass_context
 def identify(ctx: click.Context, paths: Sequence[Path], form: str) -> None:

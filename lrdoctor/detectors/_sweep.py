@@ -14,7 +14,7 @@ import numpy as np
 
 from lrdoctor.model import Floats, Ints, Role, Run, Series, Span
 from lrdoctor.ordering import diff, medians
-from lrdoctor.signal import LARGEST, bounded, finite_loss, finite_rate, robust_sigma
+from lrdoctor.signal import LARGEST, bounded, finite_loss, finite_rate, peak_of, robust_sigma
 
 PER_DECADE = 8
 """Levels to a decade: a step of the grid is a factor of 1.33, finer than any finder is sure of."""
@@ -51,7 +51,7 @@ def sweep(run: Run, decades: float, points: int) -> Sweep | None:
     if rate is None or span is None or len(rate) < points:
         return None
     values = rate.values
-    peak = float(values.max())
+    peak = peak_of(rate)
     if peak <= 0:
         return None
     top = int((values >= AT_PEAK * peak).argmax())

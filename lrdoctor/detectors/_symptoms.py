@@ -21,7 +21,7 @@ import numpy as np
 
 from lrdoctor.model import Floats, Role, Run, Series, Span
 from lrdoctor.ordering import median
-from lrdoctor.signal import MAD_TO_SIGMA, at, bounded, finite_loss, finite_rate, level
+from lrdoctor.signal import MAD_TO_SIGMA, at, bounded, finite_loss, finite_rate, level, peak_of
 
 STRETCHES = 40
 """Of the training loss: few enough that a log of some hundred points fills them."""
@@ -131,14 +131,15 @@ def _symptoms(run: Run) -> dict[str, float] | None:
     found = dict.fromkeys(PHRASES, math.nan)
     rate = finite_rate(run)
     u = None
-    if rate is not None and len(rate) >= 3 and rate.values.max() > 0:
-        u = np.interp(GRID, _fractions(rate, span), np.maximum(rate.values, 0.0) / rate.values.max())
+    if rate is not None and len(rate) >= 3 and peak_of(rate) > 0:
+        u = np.interp(GRID, _fractions(rate, span), np.maximum(rate.values, 0.0) / peak_of(rate))
         # A rate that is high for a moment only, between two places of the grid, has no course.
         u = u / u.max() if u.max() > 0.5 else None
     high = _high(u)
-    found |= _progress(course) | _ends(course, train, span)
+    arrivals = {name: _arrival(course, share) for name, share in ARRIVALS}
+    found |= _progress(course, arrivals) | _ends(course, train, span)
     if u is not None:
-        found |= _rate(u, high) | _spent(course, u, high)
+        found |= _rate(u, high) | _spent(course, arrivals, u, high)
     if looks:
         found |= _restlessness(course, high)
     if x is not None and y is not None and len(x) >= STRETCHES // 2:
@@ -221,8 +222,8 @@ def _ratio(a: float, b: float) -> float:
     return math.log(a / b) if a > TINY * abs(b) and b > 0 else math.nan
 
 
-def _progress(course: Course) -> dict[str, float]:
-    found = {f"time_to_{name}": _log10(_arrival(course, share), 3e-3) for name, share in ARRIVALS}
+def _progress(course: Course, arrivals: Mapping[str, float]) -> dict[str, float]:
+    found = {f"time_to_{name}": _log10(arrival, 3e-3) for name, arrival in arrivals.items()}
     quarter, half, late = course.at(0.25), course.at(0.5), course.at(0.75)
     return found | {
         "second_quarter": (quarter - half) / course.drop,
@@ -234,6 +235,8 @@ def _progress(course: Course) -> dict[str, float]:
 
 
 ARRIVALS = (("half", 0.5), ("80", 0.8), ("90", 0.9), ("95", 0.95))
+SPENT = ("half", "80", "90")
+"""Those that are told of the sum of rates as well."""
 
 
 def _arrival(course: Course, share: float) -> float:
@@ -264,19 +267,13 @@ def _rate(u: Floats, high: tuple[float, float]) -> dict[str, float]:
     }
 
 
-def _spent(course: Course, u: Floats, high: tuple[float, float]) -> dict[str, float]:
+def _spent(course: Course, arrivals: Mapping[str, float], u: Floats, high: tuple[float, float]) -> dict[str, float]:
     spent = np.zeros(len(u))
     ((u[1:] + u[:-1]) / 2).cumsum(out=spent[1:])
     spent /= spent[-1]
-
-    def when(share: float) -> float:
-        return float(np.interp(share, spent, GRID))
-
-    levels = [course.at(when(share)) for share in (0.1, 1 / 3)]
-    found = {
-        f"spent_at_{name}": _log10(float(np.interp(_arrival(course, share), GRID, spent)), 1e-3)
-        for name, share in ARRIVALS[:3]
-    }
+    levels = [course.at(when) for when in np.interp((0.1, 1 / 3), spent, GRID).tolist()]
+    spent_at = np.interp([arrivals[name] for name in SPENT], GRID, spent).tolist()
+    found = {f"spent_at_{name}": _log10(share, 1e-3) for name, share in zip(SPENT, spent_at, strict=True)}
     return found | {
         "fall_last_third": (levels[1] - course.end) / course.drop,
         "fall_before_third": (levels[0] - levels[1]) / course.drop,

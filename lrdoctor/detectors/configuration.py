@@ -19,7 +19,7 @@ from typing import ClassVar
 
 from lrdoctor.detectors._hyperparameters import by_last_word, numbers
 from lrdoctor.model import Finding, Role, Run, Span
-from lrdoctor.signal import finite_rate
+from lrdoctor.signal import finite_rate, peak_of
 
 NEEDS: frozenset[Role] = frozenset({Role.LR})
 
@@ -63,10 +63,10 @@ FINDING = Configuration
 def detect(run: Run, settings: Settings) -> Iterator[Configuration]:
     """One finding for a run whose hyperparameters name a rate, a floor or a scheduler."""
     rate = finite_rate(run)
-    if rate is None or len(rate) < settings.points or rate.values.max() <= 0:
+    if rate is None or len(rate) < settings.points or peak_of(rate) <= 0:
         return
     told = by_last_word(run)
-    peak = float(rate.values.max())
+    peak = peak_of(rate)
     rates, floors = numbers(told, RATES), numbers(told, FLOORS)
     named = next((str(told[name]) for name in SCHEDULERS if isinstance(told.get(name), str)), None)
     if not rates and not floors and named is None:

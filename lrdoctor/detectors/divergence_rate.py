@@ -37,6 +37,7 @@ from lrdoctor.signal import (
     fraction_of,
     levels,
     margin,
+    peak_of,
     robust_sigma,
     running_median,
 )
@@ -113,7 +114,7 @@ def detect(run: Run, settings: Settings) -> Iterator[DivergenceRate]:
     if onset is None:
         return
     values = rate.values
-    peak = float(values.max())
+    peak = peak_of(rate)
     here = float(np.interp(float(onset.step), rate.steps.astype(np.float64), values))
     before = values[: max(1, int(rate.steps.searchsorted(onset.step, side="right")))]
     still = peak <= 0 or float(values.min()) >= (1 - settings.still) * peak
@@ -146,13 +147,14 @@ def _risen(series: Series | None, span: Span, settings: Settings) -> _Onset | No
     found = levels(series, span.first, span.last, settings.bins)
     places = (found == found).nonzero()[0]
     # The untrained level stands before them all.
-    seen = np.append(series.values[0], found[places])
+    seen = np.concatenate([series.values[:1], found[places]])
     low = np.minimum.accumulate(seen)
     first = float(seen[0])
     learned = first - low
     had = np.where(learned >= settings.next_to_nothing * abs(first), learned, abs(first))
     above = seen - low >= np.maximum(settings.lost * had, 1 / LARGEST)
-    held = above & np.append(above[1:], True)
+    held = above.copy()
+    held[:-1] &= above[1:]
     if not held.any():
         return None
     top = int(held.argmax())

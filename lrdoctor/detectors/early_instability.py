@@ -97,6 +97,15 @@ tasks); where the first logged point had already risen they end lower, and flat.
 
 def detect(run: Run, settings: Settings) -> Iterator[EarlyInstability]:
     """At most one finding: the view in which the rise is the largest relative to what counts there."""
+    # Only once, since `divergence_rate` asks for it as well.
+    if settings not in run.memo:
+        run.memo[settings] = next(_detect(run, settings), None)
+    found: EarlyInstability | None = run.memo[settings]
+    if found is not None:
+        yield found
+
+
+def _detect(run: Run, settings: Settings) -> Iterator[EarlyInstability]:
     span = run.span
     if span is None or span.last == span.first:
         return

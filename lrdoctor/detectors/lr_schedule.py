@@ -23,7 +23,7 @@ from lrdoctor.identify import Identified, explained, identified
 from lrdoctor.model import Finding, Floats, Ints, Role, Run, Span
 from lrdoctor.ordering import diff
 from lrdoctor.schedules import reduce_on_plateau
-from lrdoctor.signal import finite_loss, finite_rate, fraction_of, shares, troughs_of
+from lrdoctor.signal import finite_loss, finite_rate, fraction_of, peak_of, shares, troughs_of
 
 NEEDS: frozenset[Role] = frozenset({Role.LR})
 STAIRS = ("constant", "step", "multi_step", "reduce_on_plateau")
@@ -89,13 +89,13 @@ def detect(run: Run, settings: Settings) -> Iterator[LrSchedule]:
     if rate is None or len(rate) < 2 or span is None:
         return
     steps, values = rate.steps, rate.values
-    peak = float(values.max())
+    peak = peak_of(rate)
     if peak <= 0:
         yield _zero(rate.tag, span)
         return
     u = values / peak
     found = identified(rate)
-    law = "piecewise" if found is None else found.plan.schedule
+    law, length = ("piecewise", None) if found is None else (found.plan.schedule, _length(found))
     top = int((u >= settings.at_peak).argmax())
     warm = _warm(found, steps, int(steps[top]) if top and u[0] < 0.9 else int(steps[0]), span)
     below = (u >= 0.1).nonzero()[0][-1] + 1
@@ -122,11 +122,11 @@ def detect(run: Run, settings: Settings) -> Iterator[LrSchedule]:
         rises=0 if law in STAIRS else len(troughs_of(rate, settings.rise)),
         tenth_fraction=fraction_of(span, float(steps[below])) if below < len(u) else None,
         residual=residual,
-        period_steps=_period(found),
+        period_steps=None if found is None else _period(found, length),
         decay_factor=_factor(found) if adaptive is None else adaptive.factor,
-        planned_steps=_planned(found, span),
+        planned_steps=None if found is None or length is None else _planned(found, span),
         interval_steps=1 if found is None else found.interval_steps,
-        floor_ratio=None if found is None else _floor(found, u, steps),
+        floor_ratio=None if found is None else _floor(found, length, u),
     )
 
 
@@ -171,15 +171,13 @@ def _length(found: Identified) -> int | None:
     return None if length is None else int(length)
 
 
-def _period(found: Identified | None) -> int | None:
-    if found is None:
-        return None
+def _period(found: Identified, length: int | None) -> int | None:
     params = found.plan.params
     if hasattr(params, "first_period"):
         return int(params.first_period)
     if hasattr(params, "step_up"):
         return int(params.step_up + params.step_down)
-    return _length(found)
+    return length
 
 
 def _factor(found: Identified | None) -> float | None:
@@ -193,17 +191,15 @@ def _factor(found: Identified | None) -> float | None:
     return None
 
 
-def _planned(found: Identified | None, span: Span) -> int | None:
+def _planned(found: Identified, span: Span) -> int:
     """Counted from the run's first step, as `found` counts from its own."""
-    if found is None or _length(found) is None:
-        return None
     return max(0, found.plan.total_steps + found.first_step - span.first)
 
 
-def _floor(found: Identified, u: Floats, steps: Ints) -> float:
+def _floor(found: Identified, length: int | None, u: Floats) -> float:
     """The lowest of what was logged after the peak and of what was still to come."""
     lowest = float(u[int(u.argmax()) :].min())
-    if found.plan.peak_lr <= 0 or _length(found) is None:
+    if found.plan.peak_lr <= 0 or length is None:
         return lowest
     end = np.array([found.first_step + found.plan.total_steps], dtype=np.int64)
     return max(0.0, min(lowest, float(explained(found, end)[0]) / found.plan.peak_lr))

@@ -88,11 +88,13 @@ def detect(run: Run, settings: Settings) -> Iterator[NoProgress]:
     enough = [s for s in candidates if s is not None and len(s) >= settings.points]
     if not enough:
         return
-    views = [_view(series, span, settings) for series in enough]
-    stuck = [view for view in views if view is not None]
-    if len(stuck) < len(views):
-        return  # Either loss that falls shows that something is being learned.
-    view = stuck[0]
+    views = []
+    for series in enough:
+        view = _view(series, span, settings)
+        if view is None:
+            return  # Either loss that falls shows that something is being learned.
+        views.append(view)
+    view = views[0]
     yield NoProgress(
         series=view.series.tag,
         span=Span(int(view.series.steps[0]), int(view.series.steps[-1])),
@@ -125,11 +127,11 @@ def _view(series: Series, span: Span, settings: Settings) -> _View | None:
     scatter = robust_sigma(between(series, at(span, 0.5), span.last))
     if drop <= max(settings.least_drop * abs(first), settings.least_signal * scatter):
         return _View(series, first, end, tau, late)
+    if drop > settings.chance_drop * first or _classes(end, settings.chance_gap) is None:
+        return None
     since = bin_medians(series, at(span, 0.2), span.last, 32)
     flat = abs(trend(since) or 0.0) <= 3 * trend_noise(max(4, len(since)))
-    if flat and drop <= settings.chance_drop * first and _classes(end, settings.chance_gap) is not None:
-        return _View(series, first, end, tau, late)
-    return None
+    return _View(series, first, end, tau, late) if flat else None
 
 
 def _swing(series: Series, span: Span) -> float:

@@ -36,6 +36,7 @@ from lrdoctor.signal import (
     fraction_of,
     level,
     margin,
+    peak_of,
     robust_sigma,
     stretch_medians,
     trend,
@@ -119,9 +120,9 @@ class _Fall(NamedTuple):
 def detect(run: Run, settings: Settings) -> Iterator[NoiseFloor]:
     """One finding for each fall of the rate around which the loss can be read, in the order of the run."""
     rate, span = finite_rate(run), run.span
-    if rate is None or span is None or len(rate) < 2 * settings.points or rate.values.max() <= 0:
+    if rate is None or span is None or len(rate) < 2 * settings.points or peak_of(rate) <= 0:
         return
-    if rate.values.min() * settings.factor > rate.values.max():
+    if rate.values.min() * settings.factor > peak_of(rate):
         return
     falls = _falls(rate, span, settings)
     if not falls:

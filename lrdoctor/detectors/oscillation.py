@@ -34,6 +34,7 @@ from lrdoctor.signal import (
     high_rate,
     level,
     margin,
+    peak_of,
     robust_sigma,
     trend,
     trend_noise,
@@ -118,13 +119,19 @@ def detect(run: Run, settings: Settings) -> Iterator[Oscillation]:
         confidence=margin(swing, settings.least_swing),
         gains=gains,
         swing=swing,
-        turns=float((diff(np.sign(diff(values))) != 0).mean()) if len(values) > 2 else 0.0,
+        turns=_turns(values),
         wander=None if gains else path,
         trend=tau,
         train_trend=None if train is None else trend(bin_medians(train, first, last, settings.bins)),
         train_end_ratio=_end_ratio(train, span),
         rate_constant=_stays_high(run, first),
     )
+
+
+def _turns(values: Floats) -> float:
+    """Of the points with two neighbours, the share at which the curve does not go on as it came."""
+    ways = np.sign(diff(values))
+    return int(np.count_nonzero(ways[1:] != ways[:-1])) / (len(ways) - 1) if len(ways) > 1 else 0.0
 
 
 def _around(values: Floats) -> Floats:
@@ -159,4 +166,4 @@ def _stays_high(run: Run, first: float) -> bool | None:
     if rate is None:
         return None
     later = rate.values[rate.steps >= first]
-    return bool(len(later) and later.min() >= 0.9 * rate.values.max())
+    return bool(len(later) and later.min() >= 0.9 * peak_of(rate))

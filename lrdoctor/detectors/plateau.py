@@ -29,6 +29,7 @@ from lrdoctor.signal import (
     fraction_of,
     level,
     margin,
+    peak_of,
     robust_sigma,
     stretch_medians,
     trend,
@@ -140,10 +141,10 @@ def _flat(values: Floats, settings: Settings) -> bool:
 
 def _rate(run: Run, first: float, last: float) -> tuple[float | None, bool | None]:
     rate = finite_rate(run)
-    if rate is None or rate.values.max() <= 0:
+    if rate is None or peak_of(rate) <= 0:
         return None, None
     values = between(rate, first, last)
     if not len(values):
         return None, None
     middle = median(values)
-    return middle / float(rate.values.max()), bool(np.abs(values - middle).max() <= 0.1 * abs(middle))
+    return middle / peak_of(rate), bool(np.abs(values - middle).max() <= 0.1 * abs(middle))

@@ -18,7 +18,18 @@ from typing import ClassVar
 import numpy as np
 
 from lrdoctor.model import Finding, Role, Run, Span
-from lrdoctor.signal import at, bin_medians, finite_loss, finite_rate, fraction_of, level, margin, shares, trend
+from lrdoctor.signal import (
+    at,
+    bin_medians,
+    finite_loss,
+    finite_rate,
+    fraction_of,
+    level,
+    margin,
+    peak_of,
+    shares,
+    trend,
+)
 
 NEEDS: frozenset[Role] = frozenset({Role.LR})
 
@@ -61,9 +72,9 @@ def detect(run: Run, settings: Settings) -> Iterator[PrematureDecay]:
         return
     losses = [s for s in (finite_loss(run, Role.VAL_LOSS), finite_loss(run, Role.TRAIN_LOSS)) if s is not None]
     series = next((s for s in losses if len(s) >= settings.points), None)
-    if series is None or len(rate) < 3 or rate.values.max() <= 0:
+    if series is None or len(rate) < 3 or peak_of(rate) <= 0:
         return
-    u = rate.values / rate.values.max()
+    u = rate.values / peak_of(rate)
     below = int((u >= settings.share).nonzero()[0][-1]) + 1
     if below >= len(u):
         return

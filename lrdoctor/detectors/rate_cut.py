@@ -34,6 +34,7 @@ from lrdoctor.signal import (
     fraction_of,
     level,
     margin,
+    peak_of,
     robust_sigma,
     stretch_medians,
     trend,
@@ -155,9 +156,9 @@ class _Answer(NamedTuple):
 def detect(run: Run, settings: Settings) -> Iterator[RateCut]:
     """At most one finding."""
     rate, span = finite_rate(run), run.span
-    if rate is None or span is None or len(rate) < 8 or rate.values.max() <= 0:
+    if rate is None or span is None or len(rate) < 8 or peak_of(rate) <= 0:
         return
-    u = rate.values / rate.values.max()
+    u = rate.values / peak_of(rate)
     cuts = _cuts(u, rate.steps, settings)
     if not cuts:
         return

@@ -18,7 +18,7 @@ import numpy as np
 
 from lrdoctor.model import Finding, Role, Run, Series, Span
 from lrdoctor.ordering import median
-from lrdoctor.signal import between, finite_loss, finite_rate, level, margin, robust_sigma, troughs_of
+from lrdoctor.signal import between, finite_loss, finite_rate, level, margin, peak_of, robust_sigma, troughs_of
 
 NEEDS: frozenset[Role] = frozenset({Role.LR})
 
@@ -68,9 +68,9 @@ def detect(run: Run, settings: Settings) -> Iterator[RateRise]:
         return
     losses = [s for s in (finite_loss(run, Role.VAL_LOSS), finite_loss(run, Role.TRAIN_LOSS)) if s is not None]
     series = next((s for s in losses if len(s) >= settings.points), None)
-    if series is None or len(rate) < 5 or rate.values.max() <= 0:
+    if series is None or len(rate) < 5 or peak_of(rate) <= 0:
         return
-    u = rate.values / rate.values.max()
+    u = rate.values / peak_of(rate)
     troughs = [i for i in troughs_of(rate, settings.rise) if u[i] <= settings.low]
     if not troughs:
         return

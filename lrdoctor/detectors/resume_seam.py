@@ -20,7 +20,7 @@ from typing import ClassVar
 from lrdoctor.identify import identified
 from lrdoctor.model import Finding, Floats, Role, Run, Series, Span
 from lrdoctor.ordering import diff, median
-from lrdoctor.signal import between, finite_loss, finite_rate, level, margin
+from lrdoctor.signal import between, finite_loss, finite_rate, level, margin, peak_of
 
 NEEDS: frozenset[Role] = frozenset({Role.LR})
 
@@ -67,7 +67,7 @@ def detect(run: Run, settings: Settings) -> Iterator[ResumeSeam]:
     rate, span = finite_rate(run), run.span
     losses = [s for s in (finite_loss(run, Role.VAL_LOSS), finite_loss(run, Role.TRAIN_LOSS)) if s is not None]
     series = next((s for s in losses if len(s) >= 20), None)
-    if rate is None or span is None or series is None or len(rate) < 10 or rate.values.max() <= 0:
+    if rate is None or span is None or series is None or len(rate) < 10 or peak_of(rate) <= 0:
         return
     seam, anew = _seam(rate, settings)
     if seam is None:
@@ -103,9 +103,9 @@ def _seam(rate: Series, settings: Settings) -> tuple[int | None, bool]:
         clock = found.seams[0] - found.first_step - found.lags[0]
         # The law began anew somewhere between the last point before the seam and the first behind it.
         return seam, 0 <= clock <= int(rate.steps[seam]) - int(rate.steps[seam - 1])
-    jumps = _jumps(rate.values / rate.values.max(), settings)
+    jumps = _jumps(rate.values / peak_of(rate), settings)
     # Several are a law of their own, and one out of the depth is the restart of a period.
-    only = jumps[0] if len(jumps) == 1 and rate.values[jumps[0] - 1] > settings.low * rate.values.max() else None
+    only = jumps[0] if len(jumps) == 1 and rate.values[jumps[0] - 1] > settings.low * peak_of(rate) else None
     return only, False
 
 

@@ -25,7 +25,7 @@ from lrdoctor.detectors._hyperparameters import by_last_word
 from lrdoctor.identify import Identified, identified, identify
 from lrdoctor.model import Finding, Role, Run, Series, Span
 from lrdoctor.ordering import diff, median
-from lrdoctor.signal import at, between, bin_medians, finite_loss, finite_rate, fraction_of, level, trend
+from lrdoctor.signal import at, between, bin_medians, finite_loss, finite_rate, fraction_of, level, peak_of, trend
 
 NEEDS: frozenset[Role] = frozenset({Role.LR})
 
@@ -86,7 +86,7 @@ FINDING = ScheduleLength
 def detect(run: Run, settings: Settings) -> Iterator[ScheduleLength]:
     """One finding for a run with at least eight rates."""
     rate, span = finite_rate(run), run.span
-    if rate is None or span is None or len(rate) < 8 or rate.values.max() <= 0:
+    if rate is None or span is None or len(rate) < 8 or peak_of(rate) <= 0:
         return
     found, unit = _identified(rate)
     taken, epochs = _taken(rate, span), _epochs(run, span)
@@ -114,7 +114,7 @@ def detect(run: Run, settings: Settings) -> Iterator[ScheduleLength]:
         epochs=epochs,
         counted_in=_counted_in(planned_calls, calls, taken, epochs, settings),
         returns=found is not None and found.mirrored,
-        end_ratio=float(rate.values[-1] / rate.values.max()),
+        end_ratio=float(rate.values[-1] / peak_of(rate)),
         floor_step=floor,
         floor_fraction=None if floor is None else fraction_of(span, floor),
         gain_after_floor=None if floor is None else _gain_after(run, span, floor),

@@ -33,6 +33,7 @@ from lrdoctor.signal import (
     fraction_of,
     high_rate,
     level,
+    peak_of,
     robust_sigma,
     trend,
     wander,
@@ -113,7 +114,7 @@ def detect(run: Run, settings: Settings) -> Iterator[SlowConvergence]:
     if late > -0.5 and (smoothness is None or smoothness < 0.5):
         return
     rate = finite_rate(run)
-    peak = 0.0 if rate is None else float(rate.values.max())
+    peak = 0.0 if rate is None else peak_of(rate)
     yield SlowConvergence(
         series=series.tag if smoothness is None or val is None else val.tag,
         span=Span(int(at(span, settings.settle)), span.last),

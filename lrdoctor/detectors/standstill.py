@@ -20,7 +20,7 @@ import numpy as np
 
 from lrdoctor.model import Finding, Role, Run, Span
 from lrdoctor.ordering import median
-from lrdoctor.signal import at, between, finite_loss, finite_rate, levels, margin
+from lrdoctor.signal import at, between, finite_loss, finite_rate, levels, margin, peak_of
 
 NEEDS: frozenset[Role] = frozenset()
 
@@ -92,5 +92,5 @@ def detect(run: Run, settings: Settings) -> Iterator[Standstill]:
         level=median(between(series, step, span.last)),
         gain=float(since[0] - end) / drop,
         strayed=float(since.max() - since.min()) / drop,
-        rate_end_ratio=None if rate is None or rate.values.max() <= 0 else float(rate.values[-1] / rate.values.max()),
+        rate_end_ratio=None if rate is None or peak_of(rate) <= 0 else float(rate.values[-1] / peak_of(rate)),
     )

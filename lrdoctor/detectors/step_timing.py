@@ -19,7 +19,18 @@ import numpy as np
 
 from lrdoctor.model import Finding, Floats, Ints, Role, Run, Series, Span
 from lrdoctor.ordering import diff
-from lrdoctor.signal import at, between, bin_medians, finite_loss, finite_rate, fraction_of, level, trend, trend_noise
+from lrdoctor.signal import (
+    at,
+    between,
+    bin_medians,
+    finite_loss,
+    finite_rate,
+    fraction_of,
+    level,
+    peak_of,
+    trend,
+    trend_noise,
+)
 
 NEEDS: frozenset[Role] = frozenset({Role.LR})
 
@@ -71,7 +82,7 @@ def detect(run: Run, settings: Settings) -> Iterator[StepTiming]:
     rate, span = finite_rate(run), run.span
     if rate is None or span is None or len(rate) < 10 or rate.values.min() <= 0:
         return
-    u = rate.values / rate.values.max()
+    u = rate.values / peak_of(rate)
     cuts = _cuts(u, settings)
     top = int((u >= 0.995).argmax())
     if not len(cuts) or cuts[0] <= top:

@@ -32,6 +32,7 @@ from lrdoctor.signal import (
     finite_rate,
     fraction_of,
     margin,
+    peak_of,
     robust_sigma,
     stretch_medians,
 )
@@ -127,9 +128,9 @@ class _Rise:
 def detect(run: Run, settings: Settings) -> Iterator[WarmupRamp]:
     """At most one finding."""
     rate, span = finite_rate(run), run.span
-    if rate is None or span is None or len(rate) < settings.points or rate.values[0] < 0 or rate.values.max() <= 0:
+    if rate is None or span is None or len(rate) < settings.points or rate.values[0] < 0 or peak_of(rate) <= 0:
         return
-    peak = float(rate.values.max())
+    peak = peak_of(rate)
     u = rate.values / peak
     top = int((u >= settings.at_peak).argmax())
     first, last = int(rate.steps[0]), int(rate.steps[top])

@@ -22,8 +22,10 @@ SANE: Mapping[str, Bound] = {
 """What a fix's parameter must satisfy, by its name, whether the rule gives it or the run."""
 ANY = Bound(known=True)
 
-Seen = dict[str, list[tuple[Finding, Mapping[str, Evidence]]]]
-"""The findings of a run by their kind, each with its readings."""
+Told = tuple[Finding, dict[str, Evidence]]
+"""A finding with its readings."""
+Seen = dict[str, list[Told]]
+"""The findings of a run by their kind."""
 
 
 def advise(rules: Iterable[Rule], findings: Iterable[Finding]) -> tuple[Advice, ...]:
@@ -31,7 +33,9 @@ def advise(rules: Iterable[Rule], findings: Iterable[Finding]) -> tuple[Advice, 
     seen: Seen = {}
     for finding in findings:
         seen.setdefault(finding.kind, []).append((finding, readings(finding)))
-    said = [(rule, advice) for rule in rules if (advice := _speak(rule, seen)) is not None]
+    # Most rules have no subject in a run, and are not asked any further.
+    told = [(rule, _speak(rule, seen)) for rule in rules if rule.when[0].finding in seen]
+    said = [(rule, advice) for rule, advice in told if advice is not None]
     said = [pair for pair in said if pair[0].instead] or said
     fault = any(rule.severity is not Severity.INFO for rule, _ in said)
     withheld = any(rule.verdict for rule, _ in said)
@@ -42,20 +46,20 @@ def advise(rules: Iterable[Rule], findings: Iterable[Finding]) -> tuple[Advice, 
 def _speak(rule: Rule, seen: Seen) -> Advice | None:
     matches = []
     for clause in rule.when:
-        matches.append(_within(clause, seen))
-        if not matches[-1]:
+        found = _within(clause, seen)
+        if not found:
             return None
+        matches.append(found)
     if any(_within(clause, seen) for clause in rule.unless):
         return None
-    subject = min(matches[0], key=lambda f: (-_confidence(f), f.span, f.series))
+    subject, known = min(matches[0], key=lambda told: (-_confidence(told[0]), told[0].span, told[0].series))
     others = [found[0] for found in matches[1:]]
     # Two clauses may rest on one finding; it is named once.
-    because = tuple({id(f): f for f in (subject, *others)}.values())
+    because = tuple({id(f): f for f in (subject, *(f for f, _ in others))}.values())
     confidence = _sure(rule, because)
     if rule.severity is not Severity.INFO and confidence < SPEAKS_FROM:
         return None
-    known = readings(subject)
-    named = {f"{f.kind}.{name}": value for f in reversed(others) for name, value in readings(f).items()} | known
+    named = {f"{f.kind}.{name}": value for f, read in reversed(others) for name, value in read.items()} | known
     return Advice(
         rule=rule.info,
         message=fill(rule.message.strip(), named),
@@ -79,16 +83,16 @@ UNCOUNTED = 0.9
 """No rule is surer than this before its record says so: a margin over the noise is no share of right answers."""
 
 
-def _within(clause: Clause, seen: Seen) -> list[Finding]:
+def _within(clause: Clause, seen: Seen) -> list[Told]:
     """The findings that satisfy the clause, each by itself."""
     matching = []
-    for finding, known in seen.get(clause.finding, ()):
+    for told in seen.get(clause.finding, ()):
         # A loop, since every rule asks about every run: `all` of a generator takes twice as long.
         for name, bound in clause.where.items():
-            if not bound.holds(known.get(name)):
+            if not bound.holds(told[1].get(name)):
                 break
         else:
-            matching.append(finding)
+            matching.append(told)
     return matching
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from lrdoctor.model import Evidence, Finding, Span
 
+LARGEST = sys.float_info.max
 SCALARS = (bool, int, float, str)
 COMMON = {
     "series": frozenset[type]({str}),
@@ -39,7 +40,7 @@ def measured(value: Evidence) -> bool:
     """Whether there is anything to compare: not `None`, and no number beyond the finite floats."""
     if value is None or isinstance(value, str):
         return value is not None
-    return abs(value) <= sys.float_info.max
+    return abs(value) <= LARGEST
 
 
 def readings(finding: Finding) -> dict[str, Evidence]:

@@ -37,8 +37,10 @@ class Bound:
 
     def holds(self, value: Evidence) -> bool:
         """Whether the value is known to lie within, or is unknown where the bound asks for just that."""
-        if not measured(value) or self.known is False:
-            return self.known is False and not measured(value)
+        if not measured(value):
+            return self.known is False
+        if self.known is False:
+            return False
         if self.eq is not None and not _same(value, self.eq):
             return False
         if self.one_of and not any(_same(value, other) for other in self.one_of):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 from lrdoctor.config import Expectation, matches
+from lrdoctor.gate.meant import meant
 from lrdoctor.gate.measured import Measured, direction, measure, unknown_direction
 from lrdoctor.model import Diagnosis, Failure, Severity
 
@@ -35,9 +36,11 @@ def _failed(wanted: Expectation, runs: Sequence[Diagnosis]) -> Iterator[Failure]
     apart = {run.name for run in references}
     held = [run for run in runs if matches(wanted.run, run.name) and run.name not in apart]
     if not held:
-        yield _failure("", f"expected of {wanted.run!r}, which matches no run: {_said(wanted)}")
+        near = meant(wanted.run, [run.name for run in runs])
+        yield _failure("", f"expected of {wanted.run!r}, which matches no run: {_said(wanted)}{near}")
     if reference is not None and not references:
-        yield _failure("", f"{_named(wanted)}: there is no run {reference!r} to hold it against")
+        near = meant(reference, [run.name for run in runs])
+        yield _failure("", f"{_named(wanted)}: there is no run {reference!r} to hold it against{near}")
     best = cache(lambda lower: _best(wanted, references, lower))
     for run in held:
         lower = direction(run.run, wanted)

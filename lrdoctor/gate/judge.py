@@ -18,6 +18,7 @@ from typing import NamedTuple
 from lrdoctor.config import Config, matches
 from lrdoctor.gate.baseline import Known
 from lrdoctor.gate.expectations import failed
+from lrdoctor.gate.meant import meant
 from lrdoctor.gate.waivers import expired, holding, named, waiver_for
 from lrdoctor.model import Advice, Diagnosis, Failure, Gate, Pardon, Report, Role, Severity, Status, Verdict
 from lrdoctor.model.report import PRAISE, in_no_number, nonfinite_ends, speaks_of
@@ -165,13 +166,14 @@ def _gone(report: Report, config: Config, known: Collection[Known]) -> Iterator[
 
 def _met_nothing(report: Report, config: Config, day: date, pardons: Sequence[Pardon]) -> Iterator[str]:
     """What in the configuration meets nothing: a slip in a glob, or something to be taken out."""
+    names = [d.name for d in report.runs]
     said = [(d.name, a.rule.id) for d in report.runs for a in d.advice] + [(p.run, p.rule) for p in pardons]
     for waiver in holding(config, day):
-        here = [name for name in (d.name for d in report.runs) if matches(waiver.run, name)]
+        here = [name for name in names if matches(waiver.run, name)]
         left_out = here and not any(config.of(name).wants(waiver.rule) for name in here)
         used = any(rule == waiver.rule and matches(waiver.run, name) for name, rule in said)
         if not used and not left_out and (here or not report.errors):
-            yield f"{named(waiver)} has nothing to pardon"
+            yield f"{named(waiver)} has nothing to pardon{'' if here else meant(waiver.run, names)}"
     for table in config.per_run:
-        if not report.errors and not any(matches(table.run, d.name) for d in report.runs):
-            yield f"per_run: {table.run!r} matches no run"
+        if not report.errors and not any(matches(table.run, name) for name in names):
+            yield f"per_run: {table.run!r} matches no run{meant(table.run, names)}"

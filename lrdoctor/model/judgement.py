@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import cache
 from typing import ClassVar
 
 from lrdoctor.model.run import Span
@@ -53,6 +54,7 @@ class Finding:
     """Between 0 and 1: how far the measurement stands above the noise of this run."""
 
     @classmethod
+    @cache
     def evidence_names(cls) -> tuple[str, ...]:
         """Names of the measured fields, in order of definition."""
         return tuple(f.name for f in fields(cls) if f.name not in COMMON_FIELDS)

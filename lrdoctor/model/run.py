@@ -190,10 +190,13 @@ class Run:
 
         For whoever holds thousands of runs; what is asked for again is measured again.
         """
+        # A series of its own is remembered by no name but the run's.
+        own = {id(series) for series in self.series.values()}
         for memo in (self.memo, *(series.memo for series in self.series.values())):
-            for key in [key for key, value in memo.items() if isinstance(value, np.ndarray | Series | Mapping)]:
-                # A series of its own is remembered by no name but the run's.
-                if not any(memo[key] is series for series in self.series.values()):
+            # Written out, since a union and an abstract class take longer to ask than all the rest of it.
+            large = [key for key, value in memo.items() if isinstance(value, (np.ndarray, Series, dict))]
+            for key in large:
+                if id(memo[key]) not in own:
                     del memo[key]
 
     def _span(self) -> Span | None:

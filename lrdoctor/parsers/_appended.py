@@ -15,6 +15,7 @@ import numpy as np
 from lrdoctor.model import Floats, Ints, Role
 from lrdoctor.parsers._axis import Axis
 from lrdoctor.parsers._columns import Columns
+from lrdoctor.parsers._parts import MOST_RUNS
 from lrdoctor.parsers._series import POINTS_OF_RESTART, SHUFFLED
 from lrdoctor.roles import RoleNames
 
@@ -28,6 +29,8 @@ INNER = 3
 """So many stretches that end at the same step look like epochs."""
 LEVEL = 3
 """Values whose median is the level that was reached."""
+MOST_BEGINNINGS = 100_000
+"""Of counters that are set back more often nobody knows what they count: the rows are one training, in no order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,34 +52,40 @@ def stretches(found: Columns, axis: Axis, names: RoleNames) -> list[Stretch]:
     rows = np.flatnonzero(found.filled[curve] & axis.placed)
     steps, values = axis.steps[rows], found.values[curve][rows]
     begins = _begins(found, axis, rows, steps, names)
-    if not begins:
+    if not 0 < len(begins) <= MOST_BEGINNINGS:
         return whole
     # The last step of each stretch: a counter of the batches of an epoch always ends at the same one.
     ends = [int(steps[at - 1]) for at in [*begins, len(steps)]]
     inner = names.of(axis.name) is not Role.EPOCH and len(begins) >= INNER - 1 and len(set(ends[:-1])) == 1
     parts: list[Stretch] = []
-    first_row, first, shift, before = 0, 0, 0, 0
-    shifts = np.zeros(found.rows, dtype=np.int64)
+    finite = np.flatnonzero(np.isfinite(values))
+    first_row, first, before = 0, 0, 0
+    shifts = [(0, 0)]
     notes: list[str] = []
     for at in begins:
         row = int(rows[at])
-        if _goes_on(values[first:at], float(values[at]), inner):
-            shift += int(steps[before:at].max()) + _interval(steps[before:at]) - int(steps[at])
-            shifts[row:] = shift
+        numbers = finite[np.searchsorted(finite, first) : np.searchsorted(finite, at)]
+        if _goes_on(values, numbers, at, inner=inner):
+            raised = int(steps[before:at].max()) + _interval(steps[before:at]) - int(steps[at])
+            shifts.append((row, shifts[-1][1] + raised))
             notes.append(f"{axis.name!r} begins anew at line {found.lines[row]} while the training goes on")
         else:
             parts.append(_stretch(first_row, row, shifts, notes))
-            first_row, first, shift, notes = row, at, 0, []
-            shifts[row:] = 0
+            if len(parts) > MOST_RUNS:
+                return whole
+            first_row, first, shifts, notes = row, at, [(row, 0)], []
         before = at
     parts.append(_stretch(first_row, found.rows, shifts, notes))
     return parts
 
 
-def _stretch(start: int, end: int, shifts: Ints, notes: list[str]) -> Stretch:
+def _stretch(start: int, end: int, shifts: list[tuple[int, int]], notes: list[str]) -> Stretch:
+    """Rows from `start` on, raised by each shift from its row to that of the next one."""
     told = [*notes[:1], f"{len(notes) - 1} more times"] if len(notes) > 1 else notes
     said = (f"{'; '.join(told)}: steps are counted through",) if told else ()
-    return Stretch(rows=np.arange(start, end), shifts=shifts[start:end].copy(), notes=said)
+    lengths = np.diff([*(row for row, _ in shifts), end])
+    raised = np.repeat(np.array([shift for _, shift in shifts], dtype=np.int64), lengths)
+    return Stretch(rows=np.arange(start, end), shifts=raised, notes=said)
 
 
 def _curve(found: Columns, names: RoleNames) -> str | None:
@@ -95,14 +104,17 @@ def _begins(found: Columns, axis: Axis, rows: Ints, steps: Ints, names: RoleName
     if not axis.name:
         return sorted(anew)
     jumps = np.flatnonzero(steps[1:] < steps[:-1]) + 1
+    if not len(jumps):
+        return []
     astray = int((steps[jumps] != steps[:1]).sum())
     if astray > POINTS_OF_RESTART and len(steps) < SHUFFLED * astray:
         return []  # rows in no order
     epoch = next((name for name in found.values if names.of(name) is Role.EPOCH and name != axis.name), None)
     begins: list[int] = []
-    start, furthest = int(steps[0]) if len(steps) else 0, 0
+    start = int(steps[0]) if len(steps) else 0
+    furthest, seen = start, 0
     for at in map(int, jumps):
-        furthest = int(steps[begins[-1] if begins else 0 : at].max())
+        furthest, seen = max(furthest, int(steps[seen:at].max())), at
         slack = _interval(steps[begins[-1] if begins else 0 : at]) if at in anew else 0
         if steps[at] > start + slack:
             continue
@@ -112,7 +124,7 @@ def _begins(found: Columns, axis: Axis, rows: Ints, steps: Ints, names: RoleName
         if epoch is not None and found.values[epoch][rows[at]] > found.values[epoch][rows[at - 1]]:
             continue  # the epoch, which is not set back, says that the training goes on
         begins.append(at)
-        start = int(steps[at])
+        start = furthest = int(steps[at])
     return begins
 
 
@@ -122,12 +134,14 @@ def _interval(steps: Ints) -> int:
     return int(np.median(ahead)) if len(ahead) else 1
 
 
-def _goes_on(before: Floats, now: float, inner: bool) -> bool:
-    """Whether the loss is still about where the same training had brought it."""
-    finite = before[np.isfinite(before)]
-    if not len(finite) or not math.isfinite(now) or not np.isfinite(before[-1]):
+def _goes_on(values: Floats, numbers: Ints, at: int, *, inner: bool) -> bool:
+    """Whether the loss at this place is still about where the same training had brought it; `numbers` are the places
+    of that training where the loss is one.
+    """
+    now = float(values[at])
+    if not len(numbers) or not math.isfinite(now) or not np.isfinite(values[at - 1]):
         return False
-    first, reached = float(finite[0]), float(np.median(finite[-LEVEL:]))
+    first, reached = float(values[numbers[0]]), float(np.median(values[numbers[-LEVEL:]]))
     if min(first, reached, now) > 0:
         first, reached, now = math.log(first), math.log(reached), math.log(now)
         if inner and abs(first - reached) < PROGRESS:

@@ -35,13 +35,15 @@ def axis(found: Columns, names: RoleNames) -> Axis:
     """The steps of all rows, from the best column that has one in nearly every row that matters."""
     told = np.zeros(found.rows, dtype=bool)
     for name, filled in found.filled.items():
-        told |= filled if names.of(name) in CURVES else False
+        if names.of(name) in CURVES:
+            told |= filled
     told = told if told.any() else np.ones(found.rows, dtype=bool)
     notes: list[str] = []
     for name in names.step_columns(list(found.values)):
         values = found.values[name]
         placed = found.filled[name] & np.isfinite(values)
-        if (found.rows > 1 and not moves(found, name)) or (placed & told).sum() < COVERED * told.sum():
+        covered = np.count_nonzero(placed & told) >= COVERED * np.count_nonzero(told)
+        if not covered or (found.rows > 1 and not moves(found, name)):
             continue
         if (values[placed] != np.round(values[placed])).any():
             notes.append(f"{name!r} is no whole number: rows are counted instead")

@@ -24,7 +24,7 @@ from pathlib import Path
 from lrdoctor import limits
 from lrdoctor.errors import LogError
 from lrdoctor.model import Scalar
-from lrdoctor.parsers._files import content
+from lrdoctor.parsers._files import changed, content, folders_above
 from lrdoctor.parsers._settings import settings
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json", ".txt"})
@@ -124,7 +124,7 @@ def planned(hparams: Mapping[str, Scalar], epochs: bool, taken: int) -> int | No
     A number below that is none of the plan: an environment's `max_steps` per episode, or a budget in another unit.
     """
     told = {re.split(r"[./]", name)[-1].lower(): value for name, value in hparams.items()}
-    for name in COUNTS_OF_EPOCHS if epochs else COUNTS_OF_STEPS:
+    for name in () if not told else COUNTS_OF_EPOCHS if epochs else COUNTS_OF_STEPS:
         value = told.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 < taken <= value < MOST_PLANNED:
             return int(value)
@@ -134,28 +134,29 @@ def planned(hparams: Mapping[str, Scalar], epochs: bool, taken: int) -> int | No
 def _candidates(folder: Path, files: Sequence[Path]) -> list[Path]:
     """The files that may hold the configuration, the nearest first."""
     found: list[Path] = []
-    below = {file.parent for file in files if len(files) <= SHARED}
-    for place in sorted(below - {folder}) if all(folder in place.parents for place in below) else ():
-        found += _known(place, _names(place))
-    names = _names(folder)
+    below = {file.parent for file in files} if len(files) <= SHARED else set()
+    inside = folder not in below and all(folder in inner.parents for inner in below)
+    for inner in sorted(below) if inside else ():
+        found += _known(inner, _names(str(inner)))
+    names = _names(str(folder))
     suffix = files[0].suffix.lower() if len(files) == 1 else ""
-    if names.settings and len(files) == 1 and files[0].parent == folder:
+    if names.settings and len(files) == 1 and folder in below:
         found += _own(files[0], names)
     shared = suffix and names.logs.get(suffix, 0) >= SHARED
     near = not shared
-    place = folder
-    for _ in range(LEVELS + 1):
-        if near and names.settings:
-            found += _known(place, names)
-        if names.hydra:
-            found.append(place / HYDRA)
-            break
-        near = near and (place.name.lower() in KINDS or bool(_STAMP.fullmatch(place.name)))
-        if place.parent == place:
-            break
-        place = place.parent
+    for place in (str(folder), *folders_above(folder, LEVELS)):
         names = _names(place)
+        if near and names.settings:
+            found += _known(Path(place), names)
+        if names.hydra:
+            found.append(Path(place) / HYDRA)
+            break
+        near = near and _of_one_run(Path(place).name)
     return [path for path in dict.fromkeys(found) if path not in files]
+
+
+def _of_one_run(folder: str) -> bool:
+    return folder.lower() in KINDS or _STAMP.fullmatch(folder) is not None
 
 
 def _known(folder: Path, names: _Names) -> list[Path]:
@@ -183,15 +184,15 @@ class _Names:
     hydra: bool
 
 
-def _names(folder: Path) -> _Names:
+def _names(folder: str) -> _Names:
     try:
-        return _names_at(folder, folder.stat().st_mtime_ns)
+        return _names_at(folder, changed(folder))
     except (OSError, ValueError):
         return _Names(settings=frozenset(), logs={}, hydra=False)
 
 
 @lru_cache(maxsize=1 << 12)
-def _names_at(folder: Path, changed: int) -> _Names:
+def _names_at(folder: str, changed: int) -> _Names:
     """Asked once per run, while the answer is one per folder."""
     with os.scandir(folder) as listing:
         names = [entry.name for entry in listing]

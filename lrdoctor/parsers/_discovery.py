@@ -17,7 +17,7 @@ from pathlib import Path
 from lrdoctor import limits
 from lrdoctor.model import Problem
 from lrdoctor.model.report import NothingThere
-from lrdoctor.parsers._files import natural, reason
+from lrdoctor.parsers._files import asked_once, natural, reason
 from lrdoctor.plugins import Parser
 
 DEEPEST = limits.Limits().depth
@@ -34,6 +34,11 @@ NOT_ENTERED = frozenset(
     {".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv", "venv", ".tox", "site-packages"}
 )
 """Never hold logs of one's own training, and may hold a hundred thousand files."""
+
+
+SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".log", ".txt", ".wandb", ".db")
+"""Of the files that may be logs; event files end in whatever their writer likes."""
+CLOSED = "cannot be read: permission denied"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,16 +61,19 @@ def discover(paths: Sequence[Path], parsers: Mapping[str, Parser], deepest: int 
     groups: dict[tuple[str, str], Found] = {}
     files: dict[tuple[str, str], set[str]] = {}
     problems: list[Problem] = []
+    real: dict[str, str] = {}
     for path in paths:
-        for found in _below(path, parsers, deepest):
+        with asked_once():
+            below = list(_below(path, parsers, deepest))
+        for found in below:
             if isinstance(found, Problem):
                 problems.append(found)
                 continue
             # The same run by two ways, as in `runs runs/a` or `out/checkpoint-*/trainer_state.json`, is one run.
-            home = (found.parser, os.path.realpath(found.home))
+            home = (found.parser, _real(found.home, real))
             before = groups.get(home)
             if before is None:
-                groups[home] = replace(found, given=path)
+                groups[home] = found
                 continue
             there = files.setdefault(home, set())
             there.update(map(os.path.realpath, () if there else before.files))
@@ -77,6 +85,22 @@ def discover(paths: Sequence[Path], parsers: Mapping[str, Parser], deepest: int 
     yield from problems
 
 
+def _real(path: Path, known: dict[str, str]) -> str:
+    """The path without links; `known` keeps those that were asked for, and of the folders above them."""
+    at, below = str(path), list[str]()
+    while at not in known:
+        folder, name = os.path.split(at)
+        if name in ("", ".", "..") or os.path.islink(at):  # noqa: PTH114
+            known[at] = os.path.realpath(at)
+        else:
+            below.append(at)
+            at = folder or "."
+    for inner in reversed(below):
+        known[inner] = os.path.join(known[at], os.path.basename(inner))  # noqa: PTH118, PTH119
+        at = inner
+    return known[at]
+
+
 def _with(found: Found, further: Sequence[Path]) -> Found:
     """The same with files of its home that another path led to; several files are called as their home is."""
     together = replace(found, files=(*found.files, *further))
@@ -85,7 +109,7 @@ def _with(found: Found, further: Sequence[Path]) -> Found:
 
 def _below(path: Path, parsers: Mapping[str, Parser], deepest: int) -> Iterator[Found | Problem]:
     if path == STANDARD_INPUT:
-        yield Found(parser="text", home=path, files=(path,), name=str(path), explicit=True)
+        yield Found(parser="text", home=path, files=(path,), name=str(path), explicit=True, given=path)
         return
     try:
         mode = path.stat().st_mode
@@ -98,7 +122,10 @@ def _below(path: Path, parsers: Mapping[str, Parser], deepest: int) -> Iterator[
         return
     parser = _claiming(path, parsers) if stat.S_ISREG(mode) else None
     if parser is not None:
-        yield Found(parser=parser, home=parsers[parser].home(path), files=(path,), name=_own_name(path), explicit=True)
+        home = parsers[parser].home(path)
+        yield Found(parser=parser, home=home, files=(path,), name=_own_name(path), explicit=True, given=path)
+    elif _closed(path):
+        yield Problem(path=str(path), message=CLOSED)
     elif stat.S_ISREG(mode):
         yield Problem(path=str(path), message=f"no log that we can read; known formats: {_formats(parsers)}")
     else:
@@ -129,24 +156,37 @@ def _in_folder(root: Path, parsers: Mapping[str, Parser], deepest: int) -> Itera
     groups: dict[tuple[str, Path], list[Path]] = {}
     unlisted: list[Problem] = []
     unclaimed, named = 0, list[str]()
+    depth = len(root.parts)
     for path in _walk(root, unlisted, deepest):
         parser = _claiming(path, parsers)
         if parser is not None:
             home = parsers[parser].home(path)
             # A parser may look above the given folder; the user asked for nothing there.
-            home = home if home == root or root in home.parents else root
+            home = home if home.parts[:depth] == root.parts else root
             groups.setdefault((parser, home), []).append(path)
+        elif _closed_log(path):
+            unlisted.append(Problem(path=str(path), message=CLOSED))
         else:
             unclaimed += 1
             named += [path.name] if len(named) < NAMED else []
     for (parser, home), files in groups.items():
-        name = home.relative_to(root).as_posix()
-        yield Found(parser=parser, home=home, files=tuple(files), name=_own_name(root) if name == "." else name)
+        name = "/".join(home.parts[depth:]) or _own_name(root)
+        yield Found(parser=parser, home=home, files=tuple(files), name=name, given=root)
     if not groups and not unlisted:
         yield NothingThere(
             path=str(root), message=f"no training logs {_among(unclaimed, named)}; looked for: {_formats(parsers)}"
         )
     yield from unlisted
+
+
+def _closed_log(path: Path) -> bool:
+    """Whether this may be a log, by its name, that nobody lets us look into: a gate must not pass over it."""
+    return ("tfevents" in path.name or path.suffix.lower() in SUFFIXES) and _closed(path)
+
+
+def _closed(path: Path) -> bool:
+    # By the effective user, where the system can tell, as reading goes by that one.
+    return not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _among(files: int, named: Sequence[str]) -> str:

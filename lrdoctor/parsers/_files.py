@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,7 +61,7 @@ def content(path: Path, what: str, limit: str = "table") -> bytes:
             size = os.fstat(file.fileno()).st_size
             pieces, read = [], 0
             # All at once, so that it is held once; one that has grown meanwhile goes on piece by piece.
-            while max(size, read) <= most and (piece := file.read(max(size - read, PIECE))):
+            while max(size, read) <= most and (piece := file.read(size - read + 1 if read <= size else PIECE)):
                 pieces.append(piece)
                 read += len(piece)
     except OSError as error:
@@ -69,6 +72,43 @@ def content(path: Path, what: str, limit: str = "table") -> bytes:
     if found.startswith(LFS_POINTER):
         raise LogError("a git-lfs pointer: the file itself was not fetched (git lfs pull)")
     return found
+
+
+_ASKED: ContextVar[dict[str, int] | None] = ContextVar("asked", default=None)
+
+
+@contextmanager
+def asked_once() -> Iterator[None]:
+    """While inside, each folder is asked once when it changed: runs side by side have the same folders above them."""
+    before = _ASKED.set({})
+    try:
+        yield
+    finally:
+        _ASKED.reset(before)
+
+
+def changed(folder: str) -> int:
+    """When the folder's listing changed last, in nanoseconds: until then, what was found out about it stays so.
+
+    Raises `OSError` or `ValueError` where there is none.
+    """
+    known = _ASKED.get()
+    if known is None:
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116
+    if folder not in known:
+        known[folder] = os.stat(folder).st_mtime_ns  # noqa: PTH116
+    return known[folder]
+
+
+def folders_above(path: Path, levels: int) -> Iterator[str]:
+    """The folders above, the nearest first: at most so many. As text: it is asked for every file."""
+    inner = str(path)
+    for _ in range(levels):
+        folder = os.path.dirname(inner) or "."  # noqa: PTH120
+        if folder == inner:
+            return
+        yield folder
+        inner = folder
 
 
 def reason(error: Exception) -> str:

@@ -11,7 +11,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from lrdoctor.parsers._files import head
+from lrdoctor.parsers._files import changed, head
 
 METADATA = "training_metadata.json"
 LARGEST = 1 << 12
@@ -35,7 +35,7 @@ def broken_off(path: Path, epochs: int) -> str:
 
 def _backups(folder: Path) -> tuple[Path, ...]:
     try:
-        return _backups_at(folder, folder.stat().st_mtime_ns)
+        return _backups_at(folder, changed(str(folder)))
     except OSError:
         return ()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from operator import length_hint
 from typing import TYPE_CHECKING, BinaryIO
@@ -136,7 +137,8 @@ class Scalars:
         self._scanner: _events.Scanner | None = None
         if built is not None:
             seed = hash("tags") & 0xFFFFFFFF  # another one in each process, so that no file can aim at it
-            self._scanner = built.Scanner(self._most, limits.current().record, SMALL_TENSOR, seed, WINDOW)
+            with suppress(ValueError):  # somebody set limits for which it has no room; Python has
+                self._scanner = built.Scanner(self._most, limits.current().record, SMALL_TENSOR, seed, WINDOW)
         self.hparams: dict[str, Scalar] = {}
         self.purged: dict[int, int] = {}
         """Points that were discarded because a session started at this step."""

@@ -66,12 +66,25 @@ class _Told:
 
 def order(logged: Mapping[str, Logged], path: Path) -> Ordered:
     """Series with strictly increasing steps, by tag; what was superseded, merged or dropped on the way is told."""
+    if all(map(_in_order, logged.values())):
+        return Ordered(series={tag: _as_it_is(tag, points) for tag, points in logged.items()}, notes=(), incidents=())
     damage = Damage(path)
     possible = {tag: _possible(tag, points, damage) for tag, points in logged.items()}
     counted, notes = _own_clocks(possible)
     told = _Told()
     series = {tag: _series(tag, points, told) for tag, points in counted.items() if len(points.steps)}
     return Ordered(series=series, notes=(*notes, *_notes(told)), incidents=damage.incidents())
+
+
+def _in_order(points: Logged) -> bool:
+    """Whether there are points, and nothing is to be done about them, as mostly."""
+    steps = points.steps
+    ascending = len(steps) > 0 and bool((steps[1:] > steps[:-1]).all())
+    return ascending and bool(steps[0] >= -LAST_STEP and steps[-1] <= LAST_STEP)
+
+
+def _as_it_is(tag: str, points: Logged) -> Series:
+    return Series(tag=tag, steps=points.steps, values=points.values, wall_times=points.wall_times)
 
 
 def _possible(tag: str, points: Logged, damage: Damage) -> Logged:
@@ -146,7 +159,7 @@ def _counted(points: Logged, most: int) -> Logged:
 
 def _series(tag: str, points: Logged, told: _Told) -> Series:
     if (points.steps[1:] > points.steps[:-1]).all():
-        return Series(tag=tag, steps=points.steps, values=points.values, wall_times=points.wall_times)
+        return _as_it_is(tag, points)
     points = _take(points, np.flatnonzero(_outlived(points, told)))
     told.late += int((points.steps[1:] < points.steps[:-1]).sum())
     points = _take(points, np.argsort(points.steps, kind="stable"))
@@ -154,8 +167,7 @@ def _series(tag: str, points: Logged, told: _Told) -> Series:
     values = points.values
     differs = ~last[:-1] & (values[1:] != values[:-1]) & ~(np.isnan(values[1:]) & np.isnan(values[:-1]))
     told.repeated += int(differs.sum())
-    points = _take(points, np.flatnonzero(last))
-    return Series(tag=tag, steps=points.steps, values=points.values, wall_times=points.wall_times)
+    return _as_it_is(tag, _take(points, np.flatnonzero(last)))
 
 
 def _outlived(points: Logged, told: _Told) -> NDArray[np.bool_]:

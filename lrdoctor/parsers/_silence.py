@@ -26,8 +26,10 @@ SILENT_ROWS = 2
 def with_silence(name: str, found: Columns, damage: Damage) -> Flags:
     """The rows in which a loss has a value, with the first of those in which it is blank because it had exploded."""
     values, filled = found.values[name], found.filled[name]
+    if filled[-SILENT_ROWS:].any():
+        return filled
     there = np.flatnonzero(filled)
-    if not len(there) or found.rows - 1 - there[-1] < SILENT_ROWS or not _exploded(values[there]):
+    if not len(there) or not _exploded(values[there]):
         return filled
     last = int(there[-1])
     silent = [

@@ -101,7 +101,7 @@ def _below_text(content: bytes, speaks: Callable[[Sequence[str]], bool]) -> Layo
         except NotALog:
             continue
         named = len(table.names) > 1 and not any(isinstance(number(name), float) for name in table.names)
-        if named and speaks(table.names) and _rows_of_numbers(table, 2) >= FEWEST_ROWS:
+        if named and speaks(table.names) and _rows_of_numbers(table, 2, FEWEST_ROWS) == FEWEST_ROWS:
             return replace(table, first_row=content.count(b"\n", 0, end) + 2)
     return None
 
@@ -114,16 +114,19 @@ def _holds_numbers(table: Layout) -> bool:
     prose = table.separator == " "
     if prose and any(isinstance(number(name), float) for name in table.names):
         return False
-    return not _sample(table.body) or _rows_of_numbers(table, 2 if prose else len(table.names)) > 0
+    return _rows_of_numbers(table, 2 if prose else len(table.names), 1) > 0 or not _sample(table.body)
 
 
-def _rows_of_numbers(table: Layout, share: int) -> int:
-    """How many of the first rows fit the header, and are numbers in at least one cell of so many."""
+def _rows_of_numbers(table: Layout, share: int, enough: int) -> int:
+    """How many of the first rows fit the header, and are numbers in at least one cell of so many; at most `enough`."""
     width = len(table.names)
-    rows = [fitted(cells(line, table.separator), width) for line in _sample(table.body)]
-    return sum(
-        share * sum(isinstance(number(cell), float) for cell in row) >= width for row in rows if len(row) == width
+    rows = (fitted(cells(line, table.separator), width) for line in _sample(table.body))
+    fitting = (
+        row
+        for row in rows
+        if len(row) == width and share * sum(isinstance(number(cell), float) for cell in row) >= width
     )
+    return len(list(islice(fitting, enough)))
 
 
 def _plain(content: bytes) -> bytes:
@@ -165,8 +168,11 @@ def _layout(header: str, body: bytes, first_row: int, speaks: Callable[[Sequence
 
 
 def _sample(body: bytes) -> list[str]:
-    lines = [_text(body[start:end]) for (start, end), _ in zip(_bounds(body), range(LOOKED_AT), strict=False)]
-    return [line[: limits.current().line] for line in lines if line.strip()]
+    end = 0
+    for _ in range(LOOKED_AT):
+        end = body.find(b"\n", end) + 1 or len(body)
+    longest = limits.current().line
+    return [line[:longest] for line in _text(body[:end]).split("\n")[:LOOKED_AT] if line.strip()]
 
 
 def _separators(header: str, sample: list[str]) -> tuple[str, str]:
@@ -174,11 +180,20 @@ def _separators(header: str, sample: list[str]) -> tuple[str, str]:
 
     def agreement(pair: tuple[str, str]) -> tuple[int, bool, bool, int]:
         width = len(cells(header, pair[0]))
-        fitting = sum(len(fitted(cells(line, pair[1]), width)) == width for line in sample)
+        fitting = sum(_fits(line, pair[1], width) for line in sample)
         return fitting if width > 1 else 0, " " not in pair, pair[0] == pair[1], width
 
-    pairs = [(above, below) for above in SEPARATORS if above in header for below in SEPARATORS]
-    return max(pairs, key=agreement, default=(",", ","))
+    there = [separator for separator in SEPARATORS if separator in header]
+    surely = [separator for separator in there if separator != " "]
+    # No other pair can do better than the only one of its kind.
+    if len(surely) == 1 and sample and agreement((surely[0], surely[0]))[0] == len(sample):
+        return surely[0], surely[0]
+    return max(((above, below) for above in there for below in SEPARATORS), key=agreement, default=(",", ","))
+
+
+def _fits(line: str, separator: str, width: int) -> bool:
+    plain = separator in ",;\t" and '"' not in line
+    return (plain and line.count(separator) == width - 1) or len(fitted(cells(line, separator), width)) == width
 
 
 def _distinct(names: list[str]) -> tuple[str, ...]:
@@ -203,13 +218,13 @@ def cells(line: str, separator: str) -> list[str]:
         found = line.split(separator) if separator != " " else line.split()
     found = [cell.strip() for cell in found]
     if separator != "," and "," in line:
-        found = [_with_point(cell, separator) for cell in found]
+        found = [with_point(cell, separator) for cell in found]
     if separator == "|" and len(found) > 1:
         found = found[not found[0] : len(found) - (not found[-1])]
     return found or [""]
 
 
-def _with_point(cell: str, separator: str) -> str:
+def with_point(cell: str, separator: str) -> str:
     """Where a comma does not separate the cells, it separates the decimals; 4,400 only where Germans write tables."""
     if not _DECIMAL_COMMA.fullmatch(cell) or (separator != ";" and _THOUSANDS.fullmatch(cell)):
         return cell

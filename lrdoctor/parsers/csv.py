@@ -23,7 +23,7 @@ from lrdoctor.errors import LogError, NotALog
 from lrdoctor.model import Role, Run, Scalar, Status
 from lrdoctor.parsers import _monitor, _scalar_card, dvclive
 from lrdoctor.parsers._appended import Stretch, stretches
-from lrdoctor.parsers._axis import CURVES, axis, moves
+from lrdoctor.parsers._axis import CURVES, Axis, axis, moves
 from lrdoctor.parsers._beside import beside, planned
 from lrdoctor.parsers._columns import FURTHER, Columns, columns
 from lrdoctor.parsers._damage import Damage
@@ -136,19 +136,25 @@ def _trainings(part: Part, told: Told, names: RoleNames) -> Iterator[Run]:
     counted = axis(found, names)
     if found.rows == 1 and not counted.name:
         raise NotALog("not a training curve: a single row, and no column counts steps")
-    for stretch in stretches(found, counted, names):
-        run = _run(part, stretch, told, names)
+    several: Sequence[Stretch | None] = stretches(found, counted, names)
+    if len(several) == 1 and several[0] and not several[0].shifts.any() and not several[0].notes:
+        several = [None]  # all rows as they are; that need not be said for each of millions
+    for stretch in several:
+        run = _run(part, stretch, counted, told, names)
         if run is not None:
             yield run
 
 
-def _run(part: Part, stretch: Stretch, told: Told, names: RoleNames) -> Run | None:
-    """The run of some rows; None where none of its columns is of use."""
-    whole = len(stretch.rows) == part.columns.rows
-    found = part.columns if whole else part.columns.take(stretch.rows)
+def _run(part: Part, stretch: Stretch | None, counted: Axis, told: Told, names: RoleNames) -> Run | None:
+    """The run of some rows, or of all as they are counted; None where none of its columns is of use."""
+    found = part.columns
+    if stretch is not None and len(stretch.rows) < found.rows:
+        found = found.take(stretch.rows)
     found, sums = _with_sums(found)
-    counted = axis(found, names)
-    steps, placed = counted.steps + stretch.shifts, counted.placed
+    if stretch is not None or sums:
+        counted = axis(found, names)
+    steps = counted.steps if stretch is None else counted.steps + stretch.shifts
+    placed, beginnings = counted.placed, () if stretch is None else stretch.notes
     damage = Damage(told.path)
     logged: dict[str, Logged] = {}
     unplaced = 0
@@ -159,11 +165,13 @@ def _run(part: Part, stretch: Stretch, told: Told, names: RoleNames) -> Run | No
             continue
         loss = names.of(name) in (None, Role.TRAIN_LOSS, Role.VAL_LOSS) and names.speak_of_curves([name])
         filled = with_silence(name, found, damage) if loss else found.filled[name]
-        unplaced += int((filled & ~placed).sum())
-        rows = np.flatnonzero(filled & placed)
-        if len(rows) == found.rows:
+        there = filled & placed
+        points = int(np.count_nonzero(there))
+        unplaced += int(np.count_nonzero(filled)) - points
+        if points == found.rows:
             logged[name] = Logged(steps=steps, values=values)
-        elif len(rows):
+        elif points:
+            rows = np.flatnonzero(there)
             logged[name] = Logged(steps=steps[rows], values=values[rows])
     if unplaced:
         message = f"{unplaced} points in rows whose {counted.name!r} is empty or no number"
@@ -178,7 +186,7 @@ def _run(part: Part, stretch: Stretch, told: Told, names: RoleNames) -> Run | No
         format="csv",
         series=ordered.series,
         hparams={**told.settings, **part.settings},
-        notes=(*counted.notes, *stretch.notes, *sums, *ordered.notes),
+        notes=(*counted.notes, *beginnings, *sums, *ordered.notes),
         incidents=(*damage.incidents(), *ordered.incidents),
     )
     return _with_plan(run, by_epoch, broken_off(told.path, found.rows) if by_epoch else "")
@@ -213,9 +221,10 @@ def _settings(found: Columns) -> dict[str, Scalar]:
         if len(only) == 1 and FURTHER not in only and 0 < len(texts[0]) <= LONGEST_SETTING:
             settings[name] = texts[0]
     for name in found.values:
+        if name.lower() not in SETTINGS or moves(found, name):
+            continue
         values = found.values[name][found.filled[name]]
-        repeated = len(values) == found.rows and not moves(found, name)
-        if name.lower() in SETTINGS and repeated and np.isfinite(values[0]):
+        if len(values) == found.rows and np.isfinite(values[0]):
             settings[name] = int(values[0]) if values[0] == np.round(values[0]) else float(values[0])
     return settings
 
@@ -224,8 +233,10 @@ def _with_sums(found: Columns) -> tuple[Columns, list[str]]:
     """The table with the sum of the parts of a detector's loss, which is what Ultralytics minimises and never logs."""
     values, filled, notes = dict(found.values), dict(found.filled), []
     for scope in ("train", "val"):
+        if f"{scope}/box_loss" not in found.values:
+            continue
         names = [name for name in found.values if (match := _PART_OF_A_LOSS.fullmatch(name)) and match[1] == scope]
-        if f"{scope}/box_loss" not in names or len(names) < 2:
+        if len(names) < 2:
             continue
         total = "+".join([names[0], *(name.split("/", 1)[1] for name in names[1:])])
         values[total] = np.sum([found.values[name] for name in names], axis=0)

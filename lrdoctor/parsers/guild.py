@@ -20,7 +20,7 @@ from lrdoctor.model import Run, Scalar, Series, Status
 from lrdoctor.parsers import tensorboard
 from lrdoctor.parsers._beside import planned
 from lrdoctor.parsers._damage import Damage
-from lrdoctor.parsers._files import content, head, open_regular
+from lrdoctor.parsers._files import changed, content, folders_above, head, open_regular
 from lrdoctor.parsers._metrics import last_step
 from lrdoctor.parsers._settings import flat, settings
 from lrdoctor.roles import RoleNames
@@ -36,7 +36,7 @@ LEVELS = 6
 def claims(path: Path) -> bool:
     """Event files in a run's folder; and the output that Guild captured, where its scalars are in an event file too."""
     if path.name == OUTPUT and path.parent.name == OWN:
-        return _is_run(path.parent.parent) and any(tensorboard.MARK in file.name for file in _listed(path.parent))
+        return _is_run(str(path.parent.parent)) and any(tensorboard.MARK in file.name for file in _listed(path.parent))
     return tensorboard.MARK in path.name and _run_of(path) is not None and tensorboard.claims(path)
 
 
@@ -48,20 +48,21 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _run_of(path: Path) -> Path | None:
-    return next((folder for folder in list(path.parents)[:LEVELS] if folder.name and _is_run(folder)), None)
+    found = (Path(folder) for folder in folders_above(path, LEVELS) if _is_run(folder))
+    return next((folder for folder in found if folder.name), None)
 
 
-def _is_run(folder: Path) -> bool:
+def _is_run(folder: str) -> bool:
     try:
-        return _is_run_at(folder, folder.stat().st_mtime_ns)
+        return _is_run_at(folder, changed(folder))
     except (OSError, ValueError):
         return False
 
 
 @lru_cache(maxsize=1 << 14)
-def _is_run_at(folder: Path, changed: int) -> bool:
+def _is_run_at(folder: str, changed: int) -> bool:
     """Asked for every event file and every folder above it, while the answer is one per folder."""
-    return (folder / OWN / ATTRIBUTES).is_dir()
+    return Path(folder, OWN, ATTRIBUTES).is_dir()
 
 
 def home(path: Path) -> Path:

@@ -67,13 +67,13 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
     (path,) = files
     damage = Damage(path)
     plain = text(path)
-    if not is_one_document(plain):
-        yield from _of_records(plain, path, names, damage)
-        return
-    value = document(plain, damage)
-    found = list(shapes(value, names, path.stem))
-    if not found and _one_row(value, path, names):
-        yield from _of_records(plain, path, names, damage)
+    one = is_one_document(plain)
+    value = document(plain, damage) if one else None
+    found = list(shapes(value, names, path.stem)) if one else []
+    if not found and (not one or _one_row(value, path, names)):
+        table, hparams = _rows(plain, path, names, damage)
+        del plain, value  # half of the memory
+        yield from _of_rows(table, hparams, path, names, damage)
         return
     made: list[Run] = []
     for shape in found:
@@ -89,16 +89,20 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
     yield from made
 
 
-def _of_records(plain: str, path: Path, names: RoleNames, damage: Damage) -> Iterator[Run]:
+def _rows(plain: str, path: Path, names: RoleNames, damage: Damage) -> tuple[Table, dict[str, Scalar]]:
+    """The objects below one another, and what those above the first row of a curve say of the run."""
     table, hparams = Table(), dict[str, Scalar]()
     among_text = path.suffix.lower() in PERHAPS
     for line, row in records(plain, damage, among_text=among_text):
         cells = flat(row) if row else {}
         if not table.lines and not _tells(row, names) and names.step_column(list(cells)) is None:
-            # What comes before the first row of a curve describes the run.
             hparams |= hyperparameters(row, damage, f"line {line}")
         elif cells:
             table.add(cells, line)
+    return table, hparams
+
+
+def _of_rows(table: Table, hparams: dict[str, Scalar], path: Path, names: RoleNames, damage: Damage) -> Iterator[Run]:
     try:
         yield from runs(table, names, damage, Told(format="json", home=path, hparams=hparams, several=True))
     except NotALog as error:

@@ -19,7 +19,7 @@ from lrdoctor.errors import LogError, NotALog
 from lrdoctor.model import Run, Scalar, Status
 from lrdoctor.parsers._beside import planned
 from lrdoctor.parsers._damage import Damage
-from lrdoctor.parsers._files import LFS_POINTER, head, natural, open_regular, reason
+from lrdoctor.parsers._files import LFS_POINTER, changed, head, natural, open_regular, reason
 from lrdoctor.parsers._metrics import Metric, last_step, logged, tell_tags
 from lrdoctor.parsers._series import order
 from lrdoctor.parsers._settings import flat, scalar, settings
@@ -57,6 +57,8 @@ def claims(path: Path) -> bool:
 
 def _run_of(path: Path) -> Path | None:
     """The run's folder, if there is one above the file: it holds the folder `metrics`."""
+    if METRICS not in path.parts:
+        return None
     parents = list(path.parents)[:DEEPEST]
     for folder, above in pairwise(parents):
         if folder.name == METRICS and (_RUN.fullmatch(above.name) or _is_run(above)):
@@ -66,7 +68,7 @@ def _run_of(path: Path) -> Path | None:
 
 def _is_run(folder: Path) -> bool:
     try:
-        return _is_run_at(folder, folder.stat().st_mtime_ns)
+        return _is_run_at(folder, changed(str(folder)))
     except (OSError, ValueError):
         return False
 

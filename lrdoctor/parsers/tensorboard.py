@@ -7,6 +7,7 @@ their own: Keras' `train/` and `validation/`, the `Loss_train/` that `add_scalar
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -18,7 +19,7 @@ from lrdoctor.errors import LogError, NotALog
 from lrdoctor.model import Floats, Run, Scalar, Series, Status
 from lrdoctor.parsers._beside import beside, planned
 from lrdoctor.parsers._damage import Damage
-from lrdoctor.parsers._files import LFS_POINTER, head, natural, open_regular, reason
+from lrdoctor.parsers._files import LFS_POINTER, changed, folders_above, head, natural, open_regular, reason
 from lrdoctor.parsers._scalar_events import Scalars
 from lrdoctor.parsers._series import Logged, order
 from lrdoctor.parsers._tfrecord import HEADER, length_of
@@ -70,12 +71,12 @@ def home(path: Path) -> Path:
 def _home_of_add_scalars(path: Path) -> Path | None:
     """The folder above whose writer made this one for `add_scalars`: the file's only tag, spelt as a path, says so."""
     folder = path.parent
-    if not any(_holds_events(above) for above in list(folder.parents)[:3]):
+    if not any(map(_holds_events, folders_above(folder, 3))):
         return None
     tags = list(_beginning(path).columns())
-    for above in list(folder.parents)[:3] if len(tags) == 1 else ():
-        if _holds_events(above) and _key(folder.relative_to(above).as_posix(), tags[0]) is not None:
-            return above
+    for outer in folders_above(folder, 3) if len(tags) == 1 else ():
+        if _holds_events(outer) and _key(folder.relative_to(outer).as_posix(), tags[0]) is not None:
+            return Path(outer)
     return None
 
 
@@ -111,18 +112,18 @@ def _configuration(path: Path) -> tuple[Mapping[str, Scalar], Mapping[str, Logge
     return (scalars.hparams, columns) if scalars.hparams and single else None
 
 
-def _holds_events(folder: Path) -> bool:
+def _holds_events(folder: Path | str) -> bool:
     try:
-        return _holds_events_at(folder, folder.stat().st_mtime_ns)
+        return _holds_events_at(str(folder), changed(str(folder)))
     except OSError:
         return False
 
 
 @lru_cache(maxsize=1 << 14)
-def _holds_events_at(folder: Path, changed: int) -> bool:
+def _holds_events_at(folder: str, changed: int) -> bool:
     """Asked once per file, while the answer is one per folder: 10,000 runs side by side would mean 10^8 names."""
     try:
-        return any(MARK in entry.name for entry in folder.iterdir())
+        return any(MARK in name for name in os.listdir(folder))  # noqa: PTH208
     except OSError:
         return False
 
@@ -221,6 +222,8 @@ def _age(path: Path) -> tuple[int, list[tuple[int, int, str]], str]:
 
 
 def _relative(folder: Path, home: Path) -> str:
+    if folder == home:
+        return "."
     try:
         return folder.relative_to(home).as_posix()
     except ValueError:

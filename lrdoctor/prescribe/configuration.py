@@ -76,7 +76,7 @@ def prescribe(
     span, peak = run.span, _peak(run)
     if not deciding or span is None:
         return None
-    total = run.planned_steps or _length(span)
+    total = run.planned_steps or _length(run, span)
     law = law or UseSchedule(schedule=schedule.kind if schedule and schedule.kind in ANNEALED else "cosine")
     factor, source = _factor(scale, peak, findings, response)
     reasons = [f"{a.rule.id} {a.rule.name}" for a in deciding] + ([f"peak from {source}"] if source else [])
@@ -147,9 +147,15 @@ def _scaled(prescription: Prescription, factor: float, peak: float | None, final
     )
 
 
-def _length(span: Span) -> int:
+def _length(run: Run, span: Span) -> int:
     """Steps of the whole run. A log that begins within the first twentieth counts from the start of the training."""
-    return span.last - span.first + 1 if span.first > 0.05 * span.last else span.last + (span.first == 0)
+    if span.first > 0.05 * span.last:
+        return span.last - span.first + 1
+    logged = next((s.steps for role in (Role.TRAIN_LOSS, Role.LR) if (s := run[role]) is not None and len(s) > 1), None)
+    interval = 1 if logged is None else int(logged[1] - logged[0])
+    # Every eighth step, beginning at step 7: the count begins at 0, as it does where step 0 is in the log.
+    from_zero = span.first == 0 or (interval > 1 and span.first == interval - 1)
+    return span.last + from_zero
 
 
 def _digits(value: float) -> float:

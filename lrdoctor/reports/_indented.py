@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
@@ -20,22 +20,18 @@ def indented(value: Any, margin: str = "\n") -> str:
     Raises `TypeError` for what JSON has no word for.
     """
     kind = type(value)
-    if kind is float:
-        return float.__repr__(value) if math.isfinite(value) else "null"
-    if kind is str:
-        # Of what is in ASCII nothing has to be replaced.
-        return quoted(value if value.isascii() else strict(value))
-    if value is None:
-        return "null"
-    if kind is bool:
-        return "true" if value else "false"
-    if kind is int:
-        return int.__repr__(value)
+    if (plain := _PLAIN.get(kind)) is not None:
+        return plain(value)
+    if isinstance(value, str):  # an enumeration's, mostly
+        return quoted(strict(value))
     inner = margin + "  "
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         if not value:
             return "{}"
-        items = [f"{_name(name)}: {indented(item, inner)}" for name, item in value.items()]
+        items = [
+            f"{_name(name)}: {plain(item) if (plain := _PLAIN.get(type(item))) else indented(item, inner)}"
+            for name, item in value.items()
+        ]
         return "{" + inner + ("," + inner).join(items) + margin + "}"
     if isinstance(value, list | tuple):
         if not value:
@@ -43,8 +39,26 @@ def indented(value: Any, margin: str = "\n") -> str:
         return "[" + inner + ("," + inner).join([indented(item, inner) for item in value]) + margin + "]"
     if isinstance(value, np.generic):
         return indented(value.item(), margin)
-    # What is left are enumerations, most of them of text.
     return json.dumps(strict(value), allow_nan=False)
+
+
+def _float(value: float) -> str:
+    return float.__repr__(value) if math.isfinite(value) else "null"
+
+
+def _text(value: str) -> str:
+    # Of what is in ASCII nothing has to be replaced.
+    return quoted(value if value.isascii() else strict(value))
+
+
+_PLAIN: Mapping[type, Callable[[Any], str]] = {
+    float: _float,
+    str: _text,
+    int: int.__repr__,
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): {None: "null"}.__getitem__,
+}
+"""What has no items: asked first, without a call for each."""
 
 
 @lru_cache(maxsize=1 << 12)

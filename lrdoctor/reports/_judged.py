@@ -164,5 +164,7 @@ def decided(report: Report) -> str:
         return ""
     beside = [f"{len(gate.pardons):,} pardoned"] if gate.pardons else []
     beside += [f"{len(gate.gone):,} gone"] if gate.gone else []
-    verdict = "passed" if gate.passed else f"failed for {count(len(gate.failures), 'reason')}"
+    # What could not be read may hold what fails.
+    well = f"cannot tell for {count(len(report.errors), 'input')}" if report.errors else "passed"
+    verdict = well if gate.passed else f"failed for {count(len(gate.failures), 'reason')}"
     return ", ".join([verdict, *beside])

@@ -34,6 +34,8 @@ class Line(NamedTuple):
 
     indent: int
     segments: tuple[Segment, ...]
+    wraps: bool = True
+    """Code does not: broken by hand it would be other code for whoever copies it."""
 
 
 BLANK = Line(0, ())
@@ -92,14 +94,15 @@ def write_lines(lines: Iterable[Line], out: TextIO, console: Console | None) -> 
                 Segment(inert(f"a{text}")[1:] if place else inert(text), style)
                 for place, (text, style) in enumerate(known)
             )
-            _print(Line(entry.indent, tuple(segments)), console)
+            _print(entry._replace(segments=tuple(segments)), console)
 
 
 def _print(entry: Line, console: Console) -> None:
     from rich.text import Text
 
     text = Text.assemble(*entry.segments)
-    for row in text.wrap(console, max(console.width - entry.indent, 20), overflow="fold"):
+    width = max(console.width - entry.indent, 20)
+    for row in text.wrap(console, width, overflow="fold") if entry.wraps else [text]:
         console.print(Text(" " * entry.indent) + row, soft_wrap=True)
 
 

@@ -97,6 +97,8 @@ class RunView:
     final: float | None
     """The last value of the validation loss or, without one, of the training loss; None where it is not finite."""
     final_text: str
+    final_of: str
+    """`validation loss` or `training loss`, whichever `final` and `spark` are of."""
     peak_text: str
     loud: tuple[str, ...]
     """Ids of the rules that warn, or of all that spoke where none does."""
@@ -214,12 +216,13 @@ def _run(diagnosis: Diagnosis, place: int, places: int, numbered: Mapping[str, i
         svg=_made(chart(picture, name=run.name, ident=f"fig-{place}")) if picture else None,
         island=_made(island(shown)) if shown else None,
         legend=_legend(shown) if shown else (),
-        spark=_spark(run[Role.TRAIN_LOSS] or run[Role.VAL_LOSS]),
+        spark=_spark(loss),
         facts=told[:MOST_FACTS],
         more_facts=told[MOST_FACTS:],
         peak=highest,
         final=final if final is not None and np.isfinite(final) else None,
         final_text="" if final is None else number(final),
+        final_of="validation loss" if run[Role.VAL_LOSS] else "training loss",
         peak_text="" if highest is None else number(highest),
         loud=tuple(loud) or tuple(ids),
         rules=" ".join(str(numbered[rule]) for rule in ids),

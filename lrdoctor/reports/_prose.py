@@ -67,7 +67,10 @@ def _gate(report: Report, gate: Gate, *, quiet: bool) -> Iterator[Line]:
         yield from _pardoned(gate.pardons)
         yield from (line(0, ("gone: ", "green"), each) for each in gate.gone)
     threshold = f"(--fail-on {gate.fail_on or 'never'})"
-    if gate.passed:
+    if gate.passed and report.errors:
+        # Whatever could not be read may hold what fails.
+        yield line(0, ("CANNOT TELL", "bold yellow"), f": {count(len(report.errors), 'input')} not used {threshold}")
+    elif gate.passed:
         if not quiet:
             yield line(0, ("PASSED", "bold green"), f" {threshold}")
     else:

@@ -143,7 +143,8 @@ def _prescription(prescription: Prescription, most: int) -> Iterator[Line]:
         yield line(2, "or: ", settings(other))
     if prescription.code:
         yield line(2, "as code: ", (prescription.code.framework, "dim"))
-        yield from (line(4, (each, "dim")) for each in prescription.code.text.rstrip().splitlines())
+        for each in prescription.code.text.rstrip().splitlines():
+            yield line(4, (each, "dim"))._replace(wraps=False)
 
 
 def _forecast(diagnosis: Diagnosis) -> Iterator[Line]:
@@ -169,7 +170,8 @@ def _also_measured(diagnosis: Diagnosis) -> Iterator[Line]:
 def _remarks(run: Run, most: int) -> Iterator[Line]:
     """What the log had suffered."""
     remarks = [
-        f"lost {i.dropped:,}: {plain(i.path)}{', ' if i.place else ''}{plain(i.place)}: {i.message}"
+        f"{f'lost {i.dropped:,}' if i.dropped else 'amiss'}: "
+        f"{plain(i.path)}{', ' if i.place else ''}{plain(i.place)}: {i.message}"
         for i in run.incidents
     ]
     notes = (f"note: {note}" for note in run.notes)

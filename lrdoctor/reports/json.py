@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any, TextIO
+from dataclasses import fields
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
 from lrdoctor.model import Advice, Diagnosis, Finding, Gate, Prescription, Report, Run, Schedule, Verdict
 from lrdoctor.reports._ascii_json import unlike_commands
 from lrdoctor.reports._indented import indented
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 SUFFIX = ".json"
 SCHEMA_VERSION = 1
@@ -37,7 +41,7 @@ def head(report: Report) -> dict[str, Any]:
 def tail(report: Report) -> dict[str, Any]:
     """What is no single run's: the inputs of no use, the counts, and what the gate decided."""
     return {
-        "errors": [asdict(problem) for problem in report.errors],
+        "errors": [_fields(problem) for problem in report.errors],
         "summary": {
             "runs": len(report.runs),
             **{str(verdict): report.count(verdict) for verdict in Verdict},
@@ -53,8 +57,8 @@ def _gate(gate: Gate | None) -> dict[str, Any] | None:
     return {
         "fail_on": gate.fail_on,
         "passed": gate.passed,
-        "failures": [asdict(failure) for failure in gate.failures],
-        "pardons": [asdict(pardon) for pardon in gate.pardons],
+        "failures": [_fields(failure) for failure in gate.failures],
+        "pardons": [_fields(pardon) for pardon in gate.pardons],
         "gone": gate.gone,
     }
 
@@ -80,10 +84,10 @@ def diagnosed(diagnosis: Diagnosis) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in diagnosis.findings],
         "advice": [_advice(advice, diagnosis.findings) for advice in diagnosis.advice],
         "prescription": _prescription(diagnosis.prescription) if diagnosis.prescription else None,
-        "forecast": asdict(diagnosis.forecast) if diagnosis.forecast else None,
-        "incidents": [asdict(incident) for incident in run.incidents],
+        "forecast": _fields(diagnosis.forecast) if diagnosis.forecast else None,
+        "incidents": [_fields(incident) for incident in run.incidents],
         "notes": run.notes,
-        "skipped": [asdict(skipped) for skipped in diagnosis.skipped],
+        "skipped": [_fields(skipped) for skipped in diagnosis.skipped],
     }
 
 
@@ -94,7 +98,7 @@ def _series(run: Run) -> list[dict[str, Any]]:
             "name": tag,
             "role": roles.get(tag),
             "points": len(series),
-            "nonfinite": len(series) - int(np.isfinite(series.values).sum()),
+            "nonfinite": len(series) - int(np.count_nonzero(np.isfinite(series.values))),
             "first_step": int(series.steps[0]) if len(series) else None,
             "last_step": int(series.steps[-1]) if len(series) else None,
         }
@@ -134,7 +138,7 @@ def _advice(advice: Advice, findings: tuple[Finding, ...]) -> dict[str, Any]:
         "message": advice.message,
         "because": [findings.index(finding) for finding in advice.because],
         "confidence": advice.confidence,
-        "fixes": [{"action": fix.action, **asdict(fix)} for fix in advice.fixes],
+        "fixes": [{"action": fix.action, **_fields(fix)} for fix in advice.fixes],
     }
 
 
@@ -150,8 +154,18 @@ def _prescription(prescription: Prescription) -> dict[str, Any]:
         "clip_grad_norm": prescription.clip_grad_norm,
         "confidence": prescription.confidence,
         "reason": prescription.reason,
-        "expected": asdict(prescription.expected) if prescription.expected else None,
-        "priors": [asdict(prior) for prior in prescription.priors],
+        "expected": _fields(prescription.expected) if prescription.expected else None,
+        "priors": [_fields(prior) for prior in prescription.priors],
         "alternatives": [_prescription(alternative) for alternative in prescription.alternatives],
-        "code": asdict(prescription.code) if prescription.code else None,
+        "code": _fields(prescription.code) if prescription.code else None,
     }
+
+
+def _fields(flat: DataclassInstance) -> dict[str, Any]:
+    """What a dataclass without others in it holds, by name: `asdict` would copy it all."""
+    return {name: getattr(flat, name) for name in _names(type(flat))}
+
+
+@lru_cache
+def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))

@@ -21,6 +21,8 @@ UNKNOWN = 1e-6
 """Taken where there are too few values to tell how they were printed: six significant digits."""
 FEW = 8
 """So many different values tell nothing about printing: 0.1 and 0.01 are short without having been rounded."""
+SHORT = 32
+"""So few values are asked about all places at once."""
 UNITS = np.array([10.0**-digits for digits in range(13)])
 LONGEST = 2**53
 """Spans beyond this are not exact in a float; no training is that long."""
@@ -109,19 +111,20 @@ def resolution(values: Floats, peak: float) -> float:
     if unit is None:
         return FLOAT32
     rounding = 0.5 * unit * scale / peak
-    if len(np.unique(logged)) <= FEW:
+    if len(set(logged.tolist())) <= FEW:
         return float(min(max(rounding, FLOAT32), UNKNOWN if rounding > 1e-3 else max(UNKNOWN, rounding)))
     return float(min(max(rounding, FLOAT32), COARSEST))
 
 
 def _unit(values: Floats, digits: int, significant: bool = False) -> float | None:
     """The coarsest decimal place, of so many, of which all values are multiples; or that of the significant digits."""
-    # A few values rule out most places for the others, and usually all of them.
-    few = values[spread(len(values), 8)]
-    likely = UNITS[:digits][_multiples(_leading(few) if significant else few, UNITS[:digits])]
-    if not len(likely):
-        return None
-    whole = _multiples(_leading(values) if significant else values, likely)
+    values, likely = _leading(values) if significant else values, UNITS[:digits]
+    if len(values) > SHORT:
+        # A few values rule out most places for the others, and usually all of them.
+        likely = likely[_multiples(values[spread(len(values), 8)], likely)]
+        if not len(likely):
+            return None
+    whole = _multiples(values, likely)
     return float(likely[whole.argmax()]) if whole.any() else None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lrdoctor.model import Role, Run, Series, Span
-from lrdoctor.ordering import median
+from lrdoctor.ordering import diff, median
 from lrdoctor.signal import at, best_level, bin_medians, bounded, edge, finite_loss, level, levels
 
 TAIL = 0.05
@@ -86,9 +86,9 @@ def _final(series: Series, span: Span, start: float) -> float | None:
 def _restlessness(run: Run, role: Role, span: Span) -> float | None:
     series = finite_loss(run, role)
     held = np.empty(0) if series is None else bin_medians(series, span.first, span.last, BINS)
-    moves = np.diff(held)
+    moves = diff(held)
     walked = float(np.abs(moves).sum())
-    return float(moves.clip(0).sum()) / walked if walked > 0 else None
+    return float(np.maximum(moves, 0.0).sum()) / walked if walked > 0 else None
 
 
 def arrival(run: Run, role: Role, start: float, best: float) -> int | None:

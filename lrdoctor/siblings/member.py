@@ -16,7 +16,7 @@ from lrdoctor.detectors.configuration import FLOORS, RATES, SCHEDULERS
 from lrdoctor.detectors.lr_schedule import LrSchedule
 from lrdoctor.detectors.optimizer import ADAPTIVE, NAMED, PLAIN, TUNING_FREE, Optimizer
 from lrdoctor.model import Finding, Run, Scalar
-from lrdoctor.signal import finite_rate
+from lrdoctor.signal import finite_rate, peak_of
 
 # Tables are read more easily when they are not one word per line.
 # fmt: off
@@ -158,7 +158,7 @@ def _peak(run: Run) -> float | None:
     """The highest logged rate, or the configured one, or the one in the name."""
     rate = finite_rate(run)
     if rate is not None:
-        highest = float(rate.values.max())
+        highest = peak_of(rate)
         return highest if highest > 0 else None
     configured = numbers(by_last_word(run), RATES)
     if configured:

@@ -40,6 +40,8 @@ FINEST = 400
 """Rates looked at, at most."""
 DRAWS = 400
 """Curves that the interval is taken from."""
+NEGLIGIBLE = 1e-40
+"""Of all weight: what adds so little to a sum does not change it."""
 SAME_RATE = 0.01
 """Decades: rates that differ by 2 % are one rate, printed in fewer digits."""
 BEYOND = (3.0, 10.0)
@@ -140,7 +142,7 @@ def respond(rates: Sequence[float], losses: Sequence[float | None], start: float
         rates=len(tried.log_rates),
         runs=len(losses),
         grid=tuple(_rate(x) for x in grid),
-        curve=tuple((best + way * _opened(mean)).tolist()),
+        curve=tuple(np.maximum(best + way * _opened(mean), floor).tolist()),
     )
 
 
@@ -161,7 +163,7 @@ def _tried(rates: Sequence[float], shares: Sequence[float | None]) -> _Tried:
         # A rate at which most runs diverge is no rate to train with.
         if 2 * len(kept) < len(there):
             bad.append(place)
-        means.append(1.0 if place in bad else float(np.clip(np.mean(kept), 0, 1)))
+        means.append(1.0 if place in bad else min(max(float(np.mean(kept)), 0.0), 1.0))
         if place not in bad and len(kept) > 1:
             squares += float(np.var(np.minimum(kept, 1.0))) * len(kept)
             spare += len(kept) - 1
@@ -197,24 +199,24 @@ def _posterior(tried: _Tried, grid: Floats) -> tuple[Floats, Floats, Floats]:
     # The same scatter is less of a pressed share the higher that is.
     scatter = (_scatter(tried) * _slope(tried.shares)) ** 2 / tried.counts
     bowl = ConstantKernel(BOWL**2, "fixed") * DotProduct(1.0, "fixed") ** 2
-    means, covariances, evidence = [], [], []
-    for length in LENGTHS:
-        kernel = bowl + ConstantKernel(WOBBLE**2, "fixed") * RBF(length, "fixed")
-        process = GaussianProcessRegressor(kernel, alpha=scatter, optimizer=None).fit(known, heights)
-        mean, covariance = process.predict(asked, return_cov=True)
-        means.append(mean)
-        covariances.append(covariance)
-        evidence.append(process.log_marginal_likelihood_value_)
-    weights = np.exp(np.array(evidence) - max(evidence))
+    kernels = [bowl + ConstantKernel(WOBBLE**2, "fixed") * RBF(length, "fixed") for length in LENGTHS]
+    fitted = [GaussianProcessRegressor(k, alpha=scatter, optimizer=None).fit(known, heights) for k in kernels]
+    evidence = np.array([process.log_marginal_likelihood_value_ for process in fitted])
+    weights = np.exp(evidence - evidence.max())
     weights /= weights.sum()
+    # A wide sweep leaves one length scale, and what the others say would be lost in rounding.
+    fitted = [process for process, w in zip(fitted, weights, strict=True) if w >= NEGLIGIBLE]
+    weights = weights[weights >= NEGLIGIBLE]
+    means, covariances = zip(*(process.predict(asked, return_cov=True) for process in fitted), strict=True)
     mean = np.einsum("k,kn->n", weights, means)
     variance = sum(
         w * (np.diag(c).clip(0) + (m - mean) ** 2) for w, m, c in zip(weights, means, covariances, strict=True)
     )
     rng = np.random.default_rng(0)
     draws = [
-        m + rng.standard_normal((round(w * DRAWS), len(grid))) @ _root(c).T
+        m + rng.standard_normal((count, len(grid))) @ _root(c).T
         for w, m, c in zip(weights, means, covariances, strict=True)
+        if (count := round(w * DRAWS))
     ]
     return mean, np.sqrt(np.asarray(variance)), np.concatenate(draws)
 

@@ -417,10 +417,12 @@ CELLS = st.one_of(
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=30))
 def test_the_fast_way_and_the_slow_way_agree(rows: list[tuple[str, str]]) -> None:
     text = "step,loss,lr\n" + "".join(f"{n},{a},{b}\n" for n, (a, b) in enumerate(rows))
-    head = layout(text.encode())
-    fast = _columns._at_once(head, head.body)
-    assert fast is not None
-    slow = _columns._row_by_row(head, head.body, Damage(Path()))
+    head, found = layout(text.encode()), []
+    for small in (0, 1 << 30):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_columns, "SMALL", small)
+            found.append(_columns.columns(head, Damage(Path())))
+    fast, slow = found
     assert (list(fast.lines), fast.texts) == (list(slow.lines), slow.texts)
     for name in slow.values:
         np.testing.assert_allclose(fast.values[name], slow.values[name], rtol=LAST_BITS)
@@ -493,7 +495,7 @@ def test_any_bytes_are_a_run_or_a_clear_error(tmp_path: Path, content: bytes | s
     assert len(said.splitlines()) == 1
 
 
-def test_a_clean_table_is_read_by_no_loop_and_a_broken_one_by_one(tmp_path: Path) -> None:
+def test_a_table_is_read_by_no_loop_whether_or_not_a_row_is_broken(tmp_path: Path) -> None:
     def calls(points: int, *last: str) -> int:
         """How many functions, Python's and others, are called to read so many rows."""
         path = tmp_path / "x.csv"
@@ -516,7 +518,7 @@ def test_a_clean_table_is_read_by_no_loop_and_a_broken_one_by_one(tmp_path: Path
     calls(100), calls(100, "broken")  # imports call too
     few, many = 2_000, 16_000
     assert calls(many) < calls(few) + 100
-    assert calls(many, "broken") < 1.1 * many / few * calls(few, "broken")
+    assert calls(many, "broken") < calls(few, "broken") + 100
 
 
 BEGINS_SHORT = "step,loss,lr,act,norm\n0,4.2,0.1\n1,3.9,0.1,0.5,1\n2,3.7,0.1,0.5,1\n"

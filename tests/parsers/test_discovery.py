@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import pytest
@@ -227,3 +229,35 @@ def test_files_of_one_run_that_were_named_one_by_one_are_one_run(tmp_path: Path,
 def test_tables_that_were_named_one_by_one_are_as_many_runs(tmp_path: Path, made: Any) -> None:
     paths = [made.table(tmp_path / f"{name}.csv", "step,loss\n1,2\n") for name in "ab"]
     assert [f.files for f in found(*paths)] == [(path,) for path in paths]
+
+
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """Whoever runs the tests, without the right to read what is closed; root may read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_log_that_is_closed_to_us_is_not_passed_over(runs: Path, request: pytest.FixtureRequest) -> None:
+    closed = [runs / "log.csv", runs / f"{EVENTS}.closed", runs / "photo.png"]
+    for file in closed:
+        file.write_text("step,loss\n0,1\n", encoding="utf-8")
+        file.chmod(0)
+    for folder in (runs, *runs.parents):
+        if (
+            folder.stat().st_uid == os.geteuid()
+            and folder.is_relative_to(gettempdir())
+            and folder != Path(gettempdir())
+        ):
+            folder.chmod(0o755)
+    request.getfixturevalue("nobody")
+    assert {(Path(p.path).name, p.message) for p in problems(runs)} == {
+        (file.name, "cannot be read: permission denied") for file in closed[:2]
+    }
+    assert [p.message for p in problems(closed[0])] == ["cannot be read: permission denied"]

@@ -286,6 +286,9 @@ def test_the_gate() -> None:
     assert "LRD301 of old on val/loss" in text
     assert "The gate passes" in said(parsed(written(passed())))
     assert "The gate" not in written(Report(runs=(healthy("a"),), version="0"))
+    unread = replace(passed(), errors=(Problem(path="b.csv", message="closed"),))
+    assert "The gate cannot tell" in said(parsed(written(unread)))
+    assert "The gate fails" in said(parsed(written(replace(gated(), errors=unread.errors))))
 
 
 def test_the_numbers_of_a_figure_are_strict_json_and_the_curve_itself() -> None:

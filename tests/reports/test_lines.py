@@ -74,3 +74,10 @@ def test_no_line_is_a_command_for_a_build_server(out: StringIO) -> None:
     write_lines([line(4, ("::error::x", "dim")), line(0, "a ##[error]x"), line(0, "a::b # [c]")], out, terminal(out))
     shown = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
     assert shown.split("\n") == [r"    \x3a:error::x", r"a \x23#[error]x", "a::b # [c]", ""]
+
+
+def test_what_does_not_wrap_is_one_line_on_a_terminal_too() -> None:
+    out = Terminal()
+    write_lines([LONG._replace(wraps=False)], out, terminal(out, 60))
+    assert out.getvalue().count("\n") == 1
+    assert out.getvalue().startswith("  ")

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from lrdoctor.model import (
     AddWarmup,
     ClipGrad,
+    Code,
     Failure,
     Gate,
+    Incident,
     Pardon,
+    Problem,
     Report,
     Role,
     ScaleLr,
@@ -22,7 +25,7 @@ from lrdoctor.model import (
     UseSchedule,
     Verdict,
 )
-from lrdoctor.reports import text
+from lrdoctor.reports import html, text
 from lrdoctor.reports._words import in_words, number, typed
 
 from .conftest import HOSTILE, diverged, healthy, series, untellable
@@ -287,9 +290,36 @@ def test_the_gate_has_the_last_word(report: Report) -> None:
 
 @pytest.mark.parametrize(("fail_on", "said"), [(Severity.WARNING, "warning"), (None, "never")])
 def test_a_gate_that_opens(report: Report, fail_on: Severity | None, said: str) -> None:
-    passing = replace(report, gate=Gate(fail_on=fail_on))
-    assert written(passing) == f"{PLAIN}\nPASSED (--fail-on {said})\n"
+    passing = replace(report, gate=Gate(fail_on=fail_on), errors=())
+    assert written(passing) == f"{written(replace(report, errors=()))}\nPASSED (--fail-on {said})\n"
     assert "PASSED" not in quiet(passing)
+
+
+def test_what_cost_no_point_is_not_called_lost() -> None:
+    told = healthy("a")
+    blank = Incident(path="a.csv", place="line 7", kind="blank", dropped=0, message="blank from here on")
+    for form in (text, html):
+        out = StringIO()
+        form.write(Report(runs=(replace(told, run=replace(told.run, incidents=(blank,))),), version="0"), out)
+        assert "amiss: a.csv, line 7: blank from here on" in out.getvalue()
+
+
+def test_a_gate_that_cannot_tell_does_not_say_that_it_passed(report: Report) -> None:
+    unread = replace(report, gate=Gate(fail_on=Severity.ERROR), errors=(Problem(path="x.csv", message="closed"),))
+    for said in (written(unread), quiet(unread)):
+        assert said.endswith("CANNOT TELL: 1 input not used (--fail-on error)\n")
+        assert "PASSED" not in said
+    # What fails fails, whatever else there may be.
+    assert written(replace(unread, gate=failing())).endswith("FAILED: 4 reasons (--fail-on error)\n")
+
+
+def test_code_is_not_wrapped(report: Report, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    code = "optimizer = AdamW(model.parameters(), lr=peak_lr)  # or your own optimizer, at this rate"
+    run, prescription = next((run, run.prescription) for run in report.runs if run.prescription)
+    told = replace(prescription, code=Code(framework="pytorch", text=code))
+    report = Report(runs=(replace(run, prescription=told),), version="0")
+    assert f"\n    {code}\n" in uncoloured(written(report, terminal))
 
 
 def quiet(report: Report) -> str:
