@@ -114,7 +114,7 @@ def member(run: Run, findings: Sequence[Finding]) -> Member:
         batch_size=next(iter(numbers(told, BATCHES)), None),
         told=tuple(sorted((k, v) for k, v in told.items() if k not in left_out and v is not None and not _place(v))),
         configured=bool(run.hparams),
-        words=_words(run.name),
+        words=_words(run.name) or _words(_folder(run)),
     )
 
 
@@ -170,6 +170,11 @@ def _peak(run: Run) -> float | None:
 
 def _tokens(name: str) -> list[str]:
     return [token for token in re.split(r"[^0-9A-Za-z\u0080-\uffff]+", name.lower()) if token]
+
+
+def _folder(run: Run) -> str:
+    """Where a run lies that was asked for by itself: its name is that of a file, and the folder may tell it apart."""
+    return "" if "/" in run.name else run.path.parent.name
 
 
 def _words(name: str) -> tuple[str, ...]:

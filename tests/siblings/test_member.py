@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from lrdoctor.siblings.member import differences
@@ -17,6 +20,14 @@ def test_the_logged_rate_goes_before_the_configured_and_that_before_the_name(mak
         make_run(name="d", train_loss=loss),
     ]
     assert [m.peak_rate for m in members(runs)] == pytest.approx([0.1, 0.2, 0.5, None])
+
+
+def test_a_file_that_was_asked_for_by_itself_is_told_apart_by_its_folder() -> None:
+    bare = make_run(name="log.csv", train_loss=descent(steps=STEPS).values)
+    at = {path: replace(bare, path=Path(path)) for path in ("mlp/log.csv", "lr0.1/log.csv")}
+    named = replace(bare, name="cnn/log.csv", path=Path("mlp/cnn/log.csv"))
+    words = [m.words for m in members([*at.values(), named])]
+    assert words == [("mlp",), (), ("cnn",)]
 
 
 @pytest.mark.parametrize(
