@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -35,9 +36,10 @@ def in_full(diagnosis: Diagnosis, space: Room, *, whole: bool = False, quiet: bo
     yield from curves(diagnosis, space)
     if diagnosis.verdict is Verdict.CANNOT_TELL:
         yield from _lacking(diagnosis, most)
+    told: set[str] = set()
     for advice in diagnosis.advice:
         yield BLANK
-        yield from _advice(advice, prescribed=diagnosis.prescription is not None, whole=whole)
+        yield from _advice(advice, told, prescribed=diagnosis.prescription is not None, whole=whole)
     if diagnosis.prescription:
         yield BLANK
         yield from _prescription(diagnosis.prescription, most)
@@ -105,17 +107,28 @@ def _inventory(run: Run) -> Iterator[Line]:
         yield line(2, (f"settings: {told}", "dim"))
 
 
-def _advice(advice: Advice, *, prescribed: bool, whole: bool) -> Iterator[Line]:
+def _advice(advice: Advice, told: set[str], *, prescribed: bool, whole: bool) -> Iterator[Line]:
+    """One piece of advice. `told` is what those above it said, sentences and evidence, and is not said again."""
     rule = advice.rule
-    yield line(2, (f"{rule.severity} {rule.id} {rule.name}: ", STYLES[rule.severity]), advice.message)
+    message = " ".join(_new(re.split(r"(?<=[.:]) (?=[A-Z])", advice.message), told)) or advice.message
+    yield line(2, (f"{rule.severity} {rule.id} {rule.name}: ", STYLES[rule.severity]), message)
     said = sure(advice.confidence)
-    for finding in advice.because if whole else advice.because[:MOST]:
-        yield line(4, (f"{said}: {_seen(finding, whole=whole)}", "dim"))
+    because = [_seen(finding, whole=whole) for finding in advice.because]
+    # The subject stands below its own advice, whoever spoke of it before.
+    for what in [*because[:1], *_new(because[1:], told | {*because[:1]})][: None if whole else MOST]:
+        yield line(4, (f"{said}: {what}", "dim"))
         said = "and"
+    told.update(because)
     # A prescription has worked all but words into its numbers.
     yield from _to_do(advice.fixes, words_only=prescribed)
     if whole and rule.caveats.strip():
         yield line(4, (f"where it is wrong: {' '.join(rule.caveats.split())}", "dim"))
+
+
+def _new(sentences: Sequence[str], told: set[str]) -> list[str]:
+    new = [sentence for sentence in sentences if sentence not in told]
+    told.update(new)
+    return new
 
 
 def _seen(finding: Finding, *, whole: bool) -> str:

@@ -14,6 +14,7 @@ from lrdoctor.model import (
     ClipGrad,
     Code,
     Failure,
+    Finding,
     Gate,
     Incident,
     Pardon,
@@ -345,3 +346,22 @@ def test_quiet_says_what_is_wrong_and_nothing_else(report: Report) -> None:
     ):
         assert unsaid not in output
     assert quiet(Report(runs=(healthy("runs/a"),), version="0")) == ""
+
+
+def test_what_was_said_once_of_a_run_is_not_said_again() -> None:
+    (advice,) = diverged().advice
+    same = " Weighed together, it was too high. Against it: 3. For it: nothing."
+    first = replace(advice, message=f"It blew up.{same}", because=(*advice.because, other()))
+    second = replace(first, message=f"It also shook.{same}", because=(advice.because[0], other()))
+    run = replace(diverged(), advice=(first, second, replace(second, message="It blew up.")))
+    told = written(Report(runs=(run,), version="0"))
+    assert told.count("Weighed together") == told.count("For it: nothing.") == 1
+    assert told.count("It also shook.") == 1
+    assert told.count("It blew up.") == 2  # nothing else would be left of the third
+    assert told.count(" in other/loss") == 1
+    assert told.count("evidence: explosion in train/loss") == 3  # each subject stands below its advice
+
+
+def other() -> Finding:
+    (finding,) = diverged().findings[:1]
+    return replace(finding, series="other/loss")
