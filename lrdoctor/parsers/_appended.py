@@ -30,7 +30,8 @@ INNER = 3
 LEVEL = 3
 """Values whose median is the level that was reached."""
 MOST_BEGINNINGS = 100_000
-"""Of counters that are set back more often nobody knows what they count: the rows are one training, in no order."""
+"""Of counters that are set back more often nobody knows what they count: the rows are one training, in no order.
+Our own choice: to look at so many takes some two seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

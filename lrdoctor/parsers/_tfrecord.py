@@ -22,8 +22,8 @@ from lrdoctor.parsers._damage import Damage
 
 CHUNK = 1 << 20
 """Bytes per read, and how far a lost frame is searched for: a file that is broken for longer is not worth the time."""
-LONGEST_FOUND = 1 << 24
-"""While searching for a header, one that declares more is taken for chance; hence five zero bytes in each found one."""
+SHORT = bytes(5)
+"""How a length below 16 MiB ends. While searching for a header, one that declares more is taken for chance."""
 HEADER = 12
 FOOTER = 4
 REMEMBERED = 4096
@@ -192,7 +192,7 @@ def found_again(file: BinaryIO, at: int, damage: Damage) -> int | None:
     """Where the next sound header is that lies in reach of the damaged one at `at`; None where there is none."""
     file.seek(at)
     content = file.read(CHUNK + HEADER)
-    zeros = content.find(bytes(5), 1 + 3)
+    zeros = content.find(SHORT, 1 + 3)
     while zeros >= 0:
         header = content[zeros - 3 : zeros - 3 + HEADER]
         if length_of(header) is not None:
@@ -207,7 +207,7 @@ def found_again(file: BinaryIO, at: int, damage: Damage) -> int | None:
             if behind is None:
                 break
             following = behind.start() - (HEADER - 4)
-        zeros = content.find(bytes(5), following)
+        zeros = content.find(SHORT, following)
     rest = _left(file, at)
     if rest <= len(content) and not content.strip(b"\0"):
         damage.add(f"byte {at}", "truncated_tail", f"the file ends in {rest} zero bytes", 0)
