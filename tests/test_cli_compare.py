@@ -247,3 +247,18 @@ def test_siblings_can_be_left_out(tmp_path: Path) -> None:
     folder = sweep(tmp_path, [0.001, 0.01, 0.1, 1.0])
     runs = analyze(folder, config=Config(), siblings=False).runs
     assert not any(f.kind == "sibling_gap" for d in runs for f in d.findings)
+
+
+def test_a_log_is_not_written_over(tmp_path: Path) -> None:
+    folder = sweep(tmp_path / "runs", [0.01, 0.1, 1.0])
+    own, report = folder / "lr0.1" / "metrics.csv", tmp_path / "report.json"
+    before = own.read_bytes()
+    link = tmp_path / "link.json"
+    link.symlink_to(own)
+    for file in (own, link):
+        done = run("compare", folder, "--output", f"json={file}", "--output", f"json={report}")
+        assert done.exit_code == 2
+        assert f"{file}: not written, as it is a log that was read" in done.stderr
+        assert own.read_bytes() == before
+        assert json.loads(report.read_text(encoding="utf-8"))["families"]
+        report.unlink()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lrdoctor.cli._output import LOGS, Files, Format, config_option, output_option
+from lrdoctor.cli._output import LOGS, Files, Format, config_option, output_option, same_file
 
 if TYPE_CHECKING:
     from lrdoctor.config import Config
@@ -81,7 +81,9 @@ def examining(command: Callable[..., None]) -> Callable[..., None]:
         if asked.quiet and asked.verbose:
             raise click.UsageError("--quiet and --verbose exclude each other")
         files = [file for _, file in asked.outputs]
-        if twice := [file for place, file in enumerate(files) if any(_same(file, other) for other in files[:place])]:
+        if twice := [
+            file for place, file in enumerate(files) if any(same_file(file, other) for other in files[:place])
+        ]:
             raise click.UsageError(f"--output: {twice[0]} would be written twice")
         if asked.jobs == 0:
             raise click.BadParameter("0 processes do nothing; -1 is one for each core", param_hint="'--jobs'")
@@ -90,16 +92,6 @@ def examining(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_OPTIONS):
         with_options = option(with_options)
     return with_options
-
-
-def _same(file: Path, other: Path) -> bool:
-    """Whether both are one regular file, there or not; what is no such file, as /dev/null, can be written twice."""
-    try:
-        if file.exists() and not file.is_file():
-            return False
-        return file.resolve() == other.resolve() or (file.exists() and other.exists() and file.samefile(other))
-    except OSError:
-        return False
 
 
 def configured(asked: Asked) -> Config:
@@ -169,9 +161,9 @@ def examined(asked: Asked, config: Config) -> Report:
         return analyze(*asked.paths, config=config, **how)
 
 
-def is_log(file: Path, asked: Asked, report: Report) -> bool:
-    """Whether the file is one that was read: a slip must not cost the only log of a training."""
-    return any(_same(file, log) for log in (*asked.paths, *(run.run.path for run in report.runs)))
+def logs_of(asked: Asked, report: Report) -> list[Path]:
+    """What was read, as far as it is files: not to be written over."""
+    return [*asked.paths, *(run.run.path for run in report.runs)]
 
 
 def tell(asked: Asked, report: Report, more: Sequence[str] = ()) -> bool:
@@ -181,13 +173,12 @@ def tell(asked: Asked, report: Report, more: Sequence[str] = ()) -> bool:
     """
     from lrdoctor._garbage import young_only
     from lrdoctor.cli import complain
-    from lrdoctor.cli._output import write_report
+    from lrdoctor.cli._output import spared, write_report
     from lrdoctor.errors import LrdoctorError
 
     problems = [f"{problem.path}: {problem.message}" for problem in report.errors]
-    over = [file for _, file in asked.outputs if is_log(file, asked, report)]
-    problems += [f"{file}: not written, as it is a log that was read" for file in over]
-    outputs = [(name, file) for name, file in asked.outputs if file not in over]
+    outputs, not_written = spared(asked.outputs, logs_of(asked, report))
+    problems += not_written
     try:
         with young_only():
             write_report(report, asked.form, outputs, quiet=asked.quiet, verbose=asked.verbose)

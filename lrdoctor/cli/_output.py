@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import stat
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from functools import partial
 from io import TextIOWrapper
@@ -85,6 +86,33 @@ def output_option(names: Names) -> Callable[[Callable[..., None]], Callable[...,
     return click.option(
         "--output", "outputs", metavar="FORMAT=FILE", type=Output(names), multiple=True, help="Write a file, too."
     )
+
+
+def same_file(file: Path, other: Path) -> bool:
+    """Whether both are one regular file, there or not; what is no such file, as /dev/null, can be written twice."""
+    try:
+        if file.exists() and not file.is_file():
+            return False
+        return file.resolve() == other.resolve() or (file.exists() and other.exists() and file.samefile(other))
+    except OSError:
+        return False
+
+
+def spared(outputs: Files, logs: Iterable[Path]) -> tuple[Files, list[str]]:
+    """The files that may be written, and a line for each that was read: a slip must not cost a training's only log."""
+    read = {_identity(log) for log in logs} - {None} if outputs else set()
+    over = [file for _, file in outputs if _identity(file) in read]
+    said = [f"{file}: not written, as it is a log that was read" for file in over]
+    return [(name, file) for name, file in outputs if file not in over], said
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """The same for every name of one regular file; None for what is none."""
+    try:
+        about = file.stat()
+    except OSError:
+        return None
+    return (about.st_dev, about.st_ino) if stat.S_ISREG(about.st_mode) else None
 
 
 def write_report(report: Report, form: str, outputs: Files, *, quiet: bool = False, verbose: bool = False) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrdoctor.cli._examining import Asked, configured, examined, examining, is_log, tell
+from lrdoctor.cli._examining import Asked, configured, examined, examining, logs_of, tell
+from lrdoctor.cli._output import spared
 
 if TYPE_CHECKING:
     from lrdoctor.gate.baseline import Known
@@ -79,7 +80,7 @@ def command(
     day = today()
     if file is not None and write_baseline and not further:
         known = worth_knowing(report, config, day)
-        refused = [f"{file}: not written, as it is a log that was read"] if is_log(file, asked, report) else []
+        _, refused = spared([("baseline", file)], logs_of(asked, report))
         further = refused or _written(file, known, report)
     gate = judge(report, config, day=day, known=known)
     usable = tell(asked, replace(report, gate=gate), further)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lrdoctor.cli._output import LOGS, TEXT_OR_JSON, config_option, output_option, write_all
+from lrdoctor.cli._output import LOGS, TEXT_OR_JSON, config_option, output_option, spared, write_all
 from lrdoctor.cli.rules import format_option
 
 
@@ -26,7 +26,7 @@ def command(
     lrdoctor compare runs/                 every sweep below a folder
     lrdoctor compare runs/sgd runs/adam    fixed, decayed and adaptive runs of one model
 
-    Exit status: 0, or 2 when an input cannot be used (the others are still compared).
+    Exit status: 0, or 2 when an input cannot be used (the others are still compared) or a file cannot be written.
     """
     from lrdoctor.cli import complain
     from lrdoctor.comparison import json, text
@@ -35,7 +35,9 @@ def command(
 
     comparison = compare(*paths, config=load_config(Path.cwd(), config_file))
     writers = {"text": text.write, "json": json.write}
+    outputs, problems = spared(outputs, [*paths, *comparison.logs])
     write_all(lambda name, out: writers[name](comparison, out), form, outputs)
-    complain([f"{problem.path}: {problem.message}" for problem in comparison.errors])
-    if comparison.errors:
+    problems += [f"{problem.path}: {problem.message}" for problem in comparison.errors]
+    complain(problems)
+    if problems:
         ctx.exit(2)

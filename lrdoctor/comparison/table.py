@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from lrdoctor.model import Diagnosis, Problem, Report, Verdict
 from lrdoctor.siblings.gap import NEAR_RATE
@@ -84,6 +85,8 @@ class Comparison:
     alone: tuple[str, ...]
     """Runs that no other can be compared with."""
     errors: tuple[Problem, ...]
+    logs: tuple[Path, ...]
+    """The files and folders that were read."""
     version: str
 
 
@@ -95,6 +98,7 @@ def tabulate(report: Report, responses: Mapping[Family, Sequence[RateResponse | 
         tables=tuple(_table(family, told, known) for family, told in responses.items()),
         alone=tuple(name for name in known if name not in kin),
         errors=report.errors,
+        logs=tuple(diagnosis.run.path for diagnosis in report.runs),
         version=report.version,
     )
 
