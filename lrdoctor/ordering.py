@@ -7,6 +7,7 @@ takes more than n log n steps.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import cache
 from typing import TypeVar
 
@@ -39,9 +40,10 @@ def median(values: Floats | Ints) -> float:
         ordered.sort()
     else:
         ordered.partition((half - 1, half, n - 1))
-    if ordered[-1] != ordered[-1]:
+    last = ordered.item(n - 1)
+    if last != last:
         return math.nan
-    return float(ordered[half] if n % 2 else (ordered[half - 1] + ordered[half]) / 2)
+    return float(ordered.item(half)) if n % 2 else float((ordered.item(half - 1) + ordered.item(half)) / 2)
 
 
 def diff(values: N) -> N:
@@ -61,13 +63,10 @@ def quantile(values: Floats | Ints, share: float) -> float:
 
 def medians(values: Floats, begins: Ints, ends: Ints) -> Floats:
     """The median of each of these slices of the values, NaN for an empty one; read-only."""
-    if len(values) <= LISTED:
-        told = values.tolist()
-        if not any(map(math.isnan, told)):
-            pairs = zip(begins.tolist(), ends.tolist(), strict=True)
-            found = np.array([told[a] if b - a == 1 else _middle(told[a:b]) if a < b else math.nan for a, b in pairs])
-            found.flags.writeable = False
-            return found
+    if len(values) <= LISTED and (told := listed(values)) is not None:
+        found = np.array(middles(told, zip(begins.tolist(), ends.tolist(), strict=True)))
+        found.flags.writeable = False
+        return found
     counts = ends - begins
     width = int(counts.max())
     if width > WIDE:
@@ -97,7 +96,19 @@ def medians(values: Floats, begins: Ints, ends: Ints) -> Floats:
     return found
 
 
-def _middle(values: list[float]) -> float:
+def listed(values: Floats) -> list[float] | None:
+    """The values as a list; None where one of them is NaN, or where they are infinite both ways."""
+    told: list[float] = values.tolist()
+    return None if math.isnan(sum(told)) else told
+
+
+def middles(values: list[float], slices: Iterable[tuple[int, int]]) -> list[float]:
+    """The median of each of these slices of values that are no NaN; NaN for an empty one."""
+    return [values[a] if b - a == 1 else middle(values[a:b]) if a < b else math.nan for a, b in slices]
+
+
+def middle(values: list[float]) -> float:
+    """The median of a list that has values and no NaN; it is sorted."""
     n = len(values)
     values.sort()
     return (values[(n - 1) >> 1] + values[n >> 1]) / 2

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 
 from lrdoctor.model import Floats, Ints, Role, Run, Series, Span
-from lrdoctor.ordering import median, medians, surplus
+from lrdoctor.ordering import LISTED, listed, median, medians, middle, middles, surplus
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,13 +68,27 @@ def shares(steps: Ints) -> Floats:
 
 def between(series: Series, first: float, last: float) -> Floats:
     """The values logged from step `first` to step `last`, both included; shape (k,)."""
-    lo, hi = _ends(series.steps, first, last)
+    lo, hi = _ends(series, first, last)
     return series.values[lo:hi]
 
 
-def _ends(steps: Ints, first: float, last: float) -> tuple[int, int]:
+def _short(series: Series) -> dict[str, list[Any]] | None:
+    """Steps and values of a log so short that lists tell sooner than arrays; None of a long one, or one with a NaN."""
+    # A dictionary, which is among what a run forgets when it has been judged.
+    if "short" not in series.memo:
+        values = listed(series.values) if len(series.values) <= LISTED else None
+        series.memo["short"] = None if values is None else {"steps": series.steps.tolist(), "values": values}
+    found: dict[str, list[Any]] | None = series.memo["short"]
+    return found
+
+
+def _ends(series: Series, first: float, last: float) -> tuple[int, int]:
     """Where the steps from `first` to `last`, both included, begin and end."""
+    steps = series.steps
     if abs(first) < EXACT and abs(last) < EXACT:
+        short = _short(series)
+        if short is not None:
+            return bisect_left(short["steps"], math.ceil(first)), bisect_right(short["steps"], math.floor(last))
         # Whole numbers: to compare them with a float numpy would turn all of the steps into floats.
         return int(steps.searchsorted(math.ceil(first))), int(steps.searchsorted(math.floor(last), side="right"))
     lo, hi = steps.searchsorted([np.ceil(first), np.floor(last)], side="left")
@@ -83,34 +98,23 @@ def _ends(steps: Ints, first: float, last: float) -> tuple[int, int]:
 @_once
 def level(series: Series, first: float, last: float) -> float | None:
     """Median of the values from step `first` to step `last`, or None where nothing was logged."""
-    values = between(series, first, last)
-    return median(values) if len(values) else None
+    lo, hi = _ends(series, first, last)
+    if hi <= lo:
+        return None
+    short = _short(series)
+    return median(series.values[lo:hi]) if short is None else middle(short["values"][lo:hi])
 
 
 @_once
 def levels(series: Series, first: float, last: float, bins: int) -> Floats:
     """The `level` of each of `bins` equal stretches of steps, NaN where nothing was logged; read-only."""
-    if abs(first) < EXACT and abs(last) < EXACT:
-        from_, to = _whole_edges(first, last, bins)
-        begins = series.steps.searchsorted(from_[:-1])
-        ends = series.steps.searchsorted(to[1:], side="right")
-        return medians(series.values, begins, ends)
-    edges = _edges(first, last, bins)
-    both = np.array([_ends(series.steps, a, b) for a, b in itertools.pairwise(edges.tolist())])
-    return medians(series.values, both[:, 0], both[:, 1])
+    return _frozen(_stretches(series, first, last, bins, closed=True))
 
 
 @_once
 def stretch_medians(series: Series, first: float, last: float, bins: int) -> Floats:
     """The same as `levels`, where a point between two stretches belongs to the later one alone."""
-    if abs(first) < EXACT and abs(last) < EXACT:
-        places = series.steps.searchsorted(_whole_edges(first, last, bins)[0])
-        places[-1] = series.steps.searchsorted(math.floor(last), side="right")
-    else:
-        edges = _edges(first, last, bins)
-        places = series.steps.searchsorted(edges)
-        places[-1] = series.steps.searchsorted(last, side="right")
-    return medians(series.values, places[:-1], places[1:])
+    return _frozen(_stretches(series, first, last, bins, closed=False))
 
 
 @_once
@@ -119,10 +123,47 @@ def bin_medians(series: Series, first: float, last: float, bins: int) -> Floats:
 
     Equal stretches of steps, not of points: that makes trends comparable between logging cadences.
     """
-    known: Floats = stretch_medians(series, first, last, bins)
-    known = known[known == known]
-    known.flags.writeable = False
-    return known
+    found = _stretches(series, first, last, bins, closed=False)
+    return _frozen([m for m in found if m == m] if isinstance(found, list) else found[found == found])
+
+
+def _frozen(values: Floats | list[float]) -> Floats:
+    array = np.asarray(values, dtype=np.float64)
+    array.flags.writeable = False
+    return array
+
+
+def _stretches(series: Series, first: float, last: float, bins: int, *, closed: bool) -> Floats | list[float]:
+    """The median of each stretch; to a closed one belong both of its ends. A list for a short log."""
+    if abs(first) < EXACT and abs(last) < EXACT:
+        short = _short(series)
+        if short is not None:
+            return middles(short["values"], _listed_cuts(series.steps.tobytes(), first, last, bins, closed))
+        return medians(series.values, *_cuts(series.steps, first, last, bins, closed))
+    edges = _edges(first, last, bins)
+    if closed:
+        both = np.array([_ends(series, a, b) for a, b in itertools.pairwise(edges.tolist())])
+        return medians(series.values, both[:, 0], both[:, 1])
+    places = series.steps.searchsorted(edges)
+    places[-1] = series.steps.searchsorted(last, side="right")
+    return medians(series.values, places[:-1], places[1:])
+
+
+def _cuts(steps: Ints, first: float, last: float, bins: int, closed: bool) -> tuple[Ints, Ints]:
+    """Where each of the stretches begins and ends."""
+    from_, to = _whole_edges(first, last, bins)
+    if closed:
+        return steps.searchsorted(from_[:-1]), steps.searchsorted(to[1:], side="right")
+    places = steps.searchsorted(from_)
+    places[-1] = steps.searchsorted(math.floor(last), side="right")
+    return places[:-1], places[1:]
+
+
+@lru_cache(maxsize=256)
+def _listed_cuts(steps: bytes, first: float, last: float, bins: int, closed: bool) -> tuple[tuple[int, int], ...]:
+    """The same for the steps of a short log; the runs of a sweep are logged at the same ones."""
+    begins, ends = _cuts(np.frombuffer(steps, dtype=np.int64), first, last, bins, closed)
+    return tuple(zip(begins.tolist(), ends.tolist(), strict=True))
 
 
 def _edges(first: float, last: float, bins: int) -> Floats:
@@ -214,6 +255,7 @@ def _block_medians(values: Floats, block: int) -> Floats:
     return np.append(found, median(values[whole:])) if whole < len(values) else found
 
 
+@_once
 def best_level(series: Series, span: Span, bins: int = 25) -> float:
     """The lowest level that the curve held for 1/`bins` of the run. The series must have points."""
     return float(bin_medians(series, span.first, span.last, bins).min())
@@ -256,9 +298,12 @@ def bounded(series: Series) -> Series:
 
 
 def _cut(series: Series) -> Series | None:
-    values = series.values
+    values, short = series.values, _short(series)
+    if not len(values):
+        return None
+    low, high = (values.min(), values.max()) if short is None else (min(short["values"]), max(short["values"]))
     # A NaN fails both.
-    if not len(values) or (values.min() >= 1 / LARGEST and values.max() <= LARGEST):
+    if low >= 1 / LARGEST and high <= LARGEST:
         return None
     finite = series.finite()
     size = np.abs(finite.values)
