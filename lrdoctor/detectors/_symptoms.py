@@ -14,6 +14,7 @@ instability.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -97,7 +98,7 @@ class Course:
 
     def at(self, x: float) -> float:
         """The level around this fraction of the run."""
-        lo, hi = self.x.searchsorted(x - 0.03), self.x.searchsorted(x + 0.03)
+        lo, hi = bisect_left(self.x, x - 0.03), bisect_left(self.x, x + 0.03)
         return median(self.y[lo:hi]) if hi > lo else float(np.interp(x, self.x, self.y))
 
 
@@ -128,18 +129,21 @@ def _symptoms(run: Run) -> dict[str, float] | None:
         return None
     if not course.drop > 1e-6 * abs(course.first):
         return None
-    found = dict.fromkeys(PHRASES, math.nan)
     rate = finite_rate(run)
     u = None
-    if rate is not None and len(rate) >= 3 and peak_of(rate) > 0:
-        u = np.interp(GRID, _fractions(rate, span), np.maximum(rate.values, 0.0) / peak_of(rate))
+    if rate is not None and len(rate) >= 3 and (peak := peak_of(rate)) > 0:
+        u = np.interp(GRID, _fractions(rate, span), np.maximum(rate.values, 0.0) / peak)
+        top = u.max()
         # A rate that is high for a moment only, between two places of the grid, has no course.
-        u = u / u.max() if u.max() > 0.5 else None
+        u = u / top if top > 0.5 else None
     high = _high(u)
-    arrivals = {name: _arrival(course, share) for name, share in ARRIVALS}
-    found |= _progress(course, arrivals) | _ends(course, train, span)
+    arrivals = _arrivals(course)
+    found = dict.fromkeys(PHRASES, math.nan)
+    found |= _progress(course, arrivals)
+    found |= _ends(course, train, span)
     if u is not None:
-        found |= _rate(u, high) | _spent(course, arrivals, u, high)
+        found |= _rate(u, high)
+        found |= _spent(course, arrivals, u, high)
     if looks:
         found |= _restlessness(course, high)
     if x is not None and y is not None and len(x) >= STRETCHES // 2:
@@ -196,11 +200,13 @@ def _stretches(train: Series, span: Span) -> tuple[Floats, Floats, Floats]:
 
 
 def _course(x: Floats, y: Floats, first: float) -> Course:
-    late = y[x >= 0.93]
+    late = y[bisect_left(x, 0.93) :]
     end = median(late) if len(late) else float(y[-1])
     # The third lowest: a single low value is chance.
     third = min(2, len(y) - 1)
-    best = float(np.partition(y, third)[third])
+    lows = y.copy()
+    lows.partition(third)
+    best = float(lows[third])
     return Course(x=x, y=y, first=first, best=best, end=end, drop=first - best)
 
 
@@ -209,8 +215,10 @@ def _high(u: Floats | None) -> tuple[float, float]:
     if u is None:
         return 0.1, 1.0
     top = int((u >= 0.995).argmax())
+    # Up to the first place that is below again, where there is one.
     below = u[top:] < 0.5
-    last = top + int(below.argmax()) - 1 if below.any() else len(u) - 1
+    low = int(below.argmax())
+    last = top + low - 1 if below[low] else len(u) - 1
     return float(GRID[top]), float(GRID[last])
 
 
@@ -234,18 +242,19 @@ def _progress(course: Course, arrivals: Mapping[str, float]) -> dict[str, float]
     }
 
 
-ARRIVALS = (("half", 0.5), ("80", 0.8), ("90", 0.9), ("95", 0.95))
+ARRIVALS = {"half": 0.5, "80": 0.8, "90": 0.9, "95": 0.95}
 SPENT = ("half", "80", "90")
 """Those that are told of the sum of rates as well."""
 
 
-def _arrival(course: Course, share: float) -> float:
-    """Fraction of the run after which this share of the drop was first reached."""
-    return float(course.x[int((course.y <= course.first - share * course.drop).argmax())])
+def _arrivals(course: Course) -> dict[str, float]:
+    """Fractions of the run after which these shares of the drop were first reached."""
+    there = course.y <= np.array([[course.first - share * course.drop] for share in ARRIVALS.values()])
+    return dict(zip(ARRIVALS, course.x[there.argmax(1)].tolist(), strict=True))
 
 
 def _ends(course: Course, train: Series | None, span: Span) -> dict[str, float]:
-    early = course.y[course.x <= 0.2]
+    early = course.y[: bisect_right(course.x, 0.2)]
     rise = (float(early.max()) - course.first) / course.drop if len(early) else 0.0
     found = {
         "end_ratio": _ratio(course.end, course.first),
@@ -260,10 +269,10 @@ def _ends(course: Course, train: Series | None, span: Span) -> dict[str, float]:
 
 def _rate(u: Floats, high: tuple[float, float]) -> dict[str, float]:
     return {
-        "mean_rate": float(u.mean()),
+        "mean_rate": float(np.add.reduce(u)) / len(u),
         "high_width": high[1] - high[0],
         "end_rate": float(u[-1]),
-        "peak_at": float(GRID[int((u >= 0.995).argmax())]),
+        "peak_at": high[0],
     }
 
 
@@ -271,13 +280,13 @@ def _spent(course: Course, arrivals: Mapping[str, float], u: Floats, high: tuple
     spent = np.zeros(len(u))
     ((u[1:] + u[:-1]) / 2).cumsum(out=spent[1:])
     spent /= spent[-1]
-    levels = [course.at(when) for when in np.interp((0.1, 1 / 3), spent, GRID).tolist()]
+    tenth, third = [course.at(when) for when in np.interp((0.1, 1 / 3), spent, GRID).tolist()]
     spent_at = np.interp([arrivals[name] for name in SPENT], GRID, spent).tolist()
     found = {f"spent_at_{name}": _log10(share, 1e-3) for name, share in zip(SPENT, spent_at, strict=True)}
     return found | {
-        "fall_last_third": (levels[1] - course.end) / course.drop,
-        "fall_before_third": (levels[0] - levels[1]) / course.drop,
-        "fall_first": (course.first - levels[0]) / course.drop,
+        "fall_last_third": (third - course.end) / course.drop,
+        "fall_before_third": (tenth - third) / course.drop,
+        "fall_first": (course.first - tenth) / course.drop,
         "anneal_gain": (course.at(high[1]) - course.end) / course.drop if high[1] < 0.95 else 0.0,
     }
 
@@ -290,46 +299,49 @@ def _window(x: Floats, high: tuple[float, float]) -> slice:
     first, last = max(0.05, high[0]), high[1]
     if last - first < 0.15:
         first, last = 0.05, max(0.35, last)
-    return slice(int(x.searchsorted(first)), int(x.searchsorted(last)) + 1)
+    return slice(bisect_left(x, first), bisect_left(x, last) + 1)
 
 
-def _ups(y: Floats) -> float:
+def _ups(moves: Floats) -> float:
     """Which part of the way went up: 0 for a curve that only falls, half for one that gets nowhere."""
-    steps = y[1:] - y[:-1]
-    walked = float(np.abs(steps).sum())
-    return float(steps[steps > 0].sum()) / walked if len(steps) > 4 and walked > 0 else math.nan
+    if len(moves) <= 4:
+        return math.nan
+    walked = float(np.add.reduce(np.abs(moves)))
+    return float(np.add.reduce(moves[moves > 0])) / walked if walked > 0 else math.nan
 
 
-def _scatter(y: Floats) -> float:
+def _scatter(moves: Floats) -> float:
     """Standard deviation around a smooth course; second differences of white noise have six times its variance."""
-    steps = y[1:] - y[:-1]
-    bends = steps[1:] - steps[:-1]
+    bends = moves[1:] - moves[:-1]
     return MAD_TO_SIGMA * median(np.abs(bends)) / math.sqrt(6) if len(bends) > 4 else math.nan
 
 
 def _restlessness(course: Course, high: tuple[float, float]) -> dict[str, float]:
-    y = course.y[_window(course.x, high)]
-    scatter = _scatter(y)
-    later = course.y[course.x >= 0.1]
-    gained = abs(float(later[0] - later[-1])) if len(later) else 0.0
-    walked = float(np.abs(later[1:] - later[:-1]).sum())
+    x, y = course.x, course.y
+    moves = y[1:] - y[:-1]
+    part = _window(x, high)
+    in_part = moves[part.start : part.stop - 1]
+    scatter = _scatter(in_part)
+    later = bisect_left(x, 0.1)
+    gained = abs(float(y[later] - y[-1])) if later < len(y) else 0.0
+    walked = float(np.add.reduce(np.abs(moves[later:])))
     return {
         "jitter": _log10(scatter / course.drop, 1e-5) if scatter == scatter else math.nan,
         "jitter_level": _log10(scatter / abs(course.end), 1e-5) if scatter == scatter and course.end else math.nan,
-        "ups_high": _ups(y),
-        "ups_late": _ups(course.y[course.x >= 0.5]),
+        "ups_high": _ups(in_part),
+        "ups_late": _ups(moves[bisect_left(x, 0.5) :]),
         "wander": math.log10(min(walked / max(gained, 1e-3 * walked), 1e3)) if walked > 0 else math.nan,
     }
 
 
 def _training(x: Floats, y: Floats, errors: Floats, course: Course, high: tuple[float, float]) -> dict[str, float]:
-    part = _window(x, high)
-    scatter = _scatter(y[part])
+    part, moves = _window(x, high), y[1:] - y[:-1]
+    scatter = _scatter(moves[part.start : part.stop - 1])
     if scatter == scatter:
         # What the batches alone would scatter is taken off, else a sparser log would look more restless.
         scatter = math.sqrt(max(scatter * scatter - median(errors[part]) ** 2, 0.0))
     return {
-        "train_ups": _ups(y[x >= 0.1]),
+        "train_ups": _ups(moves[bisect_left(x, 0.1) :]),
         "train_jitter": _log10(scatter / course.drop, 1e-5) if scatter == scatter else math.nan,
     }
 

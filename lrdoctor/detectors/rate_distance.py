@@ -14,19 +14,24 @@ Methods for Coping with Missing Data in Decision Trees (2008), for symptoms that
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
 
 from lrdoctor.detectors._symptoms import PHRASES, symptoms
 from lrdoctor.detectors.rate_odds import course_of, logged_as
-from lrdoctor.model import Finding, Role, Run
+from lrdoctor.model import Finding, Floats, Ints, Role, Run
 
 NEEDS: frozenset[Role] = frozenset()
 TREES = Path(__file__).with_suffix(".json")
 """A set of trees for each kind of log: with and without validation, with and without the rate."""
+ROUNDS = 3
+"""So many questions at most a tree asks before it ends in a leaf."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,30 +59,81 @@ def detect(run: Run, settings: Settings) -> Iterator[RateDistance]:
     if span is None or found is None:
         return
     kind = logged_as(found)
-    fitted = trees()[kind]
-    values = [found[name] for name in PHRASES]
+    error = trees()[kind]["error"]
     yield RateDistance(
         series=run.roles[course_of(run, kind)],
         span=span,
         # Its judgement is no better than its error: half a decade off is as good as a guess between two neighbours.
-        confidence=1 / (1 + 2 * fitted["error"]),
-        decades=decades(fitted, values),
-        error=fitted["error"],
+        confidence=1 / (1 + 2 * error),
+        decades=_said(_known(kind), [found[name] for name in PHRASES]),
+        error=error,
         rate_logged=kind.endswith("rate"),
     )
 
 
 def decades(fitted: Mapping[str, Any], values: Sequence[float]) -> float:
     """The sum of what the trees say of these symptoms, given in the order of `PHRASES`."""
-    leaves = []
-    for node in fitted["trees"]:
-        # A node is a leaf's number, or [symptom, threshold, whether the unknown goes below, what is below, what above].
-        while type(node) is list:
-            symptom, threshold, unknown_below, below, above = node
-            value = values[symptom]
-            node = below if value <= threshold or (unknown_below and value != value) else above
-        leaves.append(float(node))
-    return float(fitted["base"] + sum(leaves))
+    return _said(_asked(fitted), values)
+
+
+class _Asked(NamedTuple):
+    """Trees as three rounds of questions, all of which are put at once: eight places a tree, the last one empty.
+
+    Below the question at place k are those at 2 k + 1 and 2 k + 2.
+    """
+
+    base: float
+    symptoms: Ints
+    """What is asked for, counted by twos; one more where the unknown goes above."""
+    thresholds: Floats
+    leaves: Floats
+    """Eight a tree."""
+    first_leaves: Ints
+    """Of each tree, among them."""
+
+
+def _asked(fitted: Mapping[str, Any]) -> _Asked:
+    # A node is a leaf's number, or [symptom, threshold, whether the unknown goes below, what is below, what above].
+    symptoms, thresholds, leaves = [], [], []
+    for tree in fitted["trees"]:
+        level = [tree]
+        for _ in range(ROUNDS):
+            # A leaf that comes early stands on both sides of a question.
+            nodes = [node if isinstance(node, list) else [0, math.inf, 1, node, node] for node in level]
+            symptoms += [2 * symptom + (not below) for symptom, _, below, *_ in nodes]
+            thresholds += [threshold for _, threshold, *_ in nodes]
+            level = [child for node in nodes for child in node[3:]]
+        symptoms.append(0)
+        thresholds.append(math.inf)
+        leaves += level
+    first_leaves = np.arange(0, len(leaves), 2**ROUNDS)
+    asked = np.array(symptoms, dtype=np.int64)
+    return _Asked(float(fitted["base"]), asked, np.array(thresholds), np.array(leaves, dtype=np.float64), first_leaves)
+
+
+def _said(asked: _Asked, values: Sequence[float]) -> float:
+    twice = np.array(values).repeat(2)
+    # What is unknown is above no threshold; here it shall be above all.
+    high = twice[1::2]
+    high[high != high] = math.inf
+    answers = np.packbits(twice[asked.symptoms] > asked.thresholds)
+    return asked.base + sum(asked.leaves[asked.first_leaves + LEAF[answers]].tolist())
+
+
+def _leaf(answers: int) -> int:
+    """Which of a tree's leaves its answers lead to, the first of them in the highest of eight bits, 1 for above."""
+    place = 0
+    for _ in range(ROUNDS):
+        place = 2 * place + 1 + (answers >> (7 - place) & 1)
+    return place - (2**ROUNDS - 1)
+
+
+LEAF: Ints = np.array([_leaf(answers) for answers in range(256)])
+
+
+@cache
+def _known(kind: str) -> _Asked:
+    return _asked(trees()[kind])
 
 
 @cache
