@@ -84,19 +84,19 @@ def detect(run: Run, settings: Settings) -> Iterator[Divergence]:
     series = train or val
     if series is None or len(series) < settings.points:
         return
-    best, end, best_step = _levels(series, span, settings)
+    best, end = best_level(series, span, settings.bins), level(series, at(span, 0.9), span.last)
     learned = float(series.values[0]) - best
     if learned <= 0 or end is None:
         return
     lost, ratio = (end - best) / learned, _ratio(end, best)
     if lost < settings.least_lost or ratio is None or ratio < settings.least_ratio:
         return
+    best_step = _best_step(series, span, settings)
     if best_step > at(span, 0.9) or end - best < settings.least_signal * _level_noise(series, settings):
         return
     confirmed = None
     if train is not None and val is not None and len(val) >= settings.points:
-        val_best, val_end, _ = _levels(val, span, settings)
-        confirmed = _ratio(val_end, val_best)
+        confirmed = _ratio(level(val, at(span, 0.9), span.last), best_level(val, span, settings.bins))
         if confirmed is None or confirmed < settings.least_ratio:
             return
     rate = finite_rate(run)
@@ -120,12 +120,11 @@ def detect(run: Run, settings: Settings) -> Iterator[Divergence]:
     )
 
 
-def _levels(series: Series, span: Span, settings: Settings) -> tuple[float, float | None, int]:
-    """Best level, end level, and the last step of the best stretch."""
+def _best_step(series: Series, span: Span, settings: Settings) -> int:
+    """The last step of the best stretch."""
     best = lowest(levels(series, span.first, span.last, settings.bins))
     # Far from zero the nearest float lies beyond the last step.
-    last = min(int(edge(span.first, span.last, settings.bins, best + 1)), span.last)
-    return best_level(series, span, settings.bins), level(series, at(span, 0.9), span.last), last
+    return min(int(edge(span.first, span.last, settings.bins, best + 1)), span.last)
 
 
 def _level_noise(series: Series, settings: Settings) -> float:

@@ -110,17 +110,15 @@ def _detect(run: Run, settings: Settings) -> Iterator[EarlyInstability]:
     if span is None or span.last == span.first:
         return
     train, val = finite_loss(run, Role.TRAIN_LOSS), finite_loss(run, Role.VAL_LOSS)
-    # By how much a single batch may be off: its loss is no measure of anything smaller than that.
-    chance = math.exp(settings.batch_sigmas * _scatter(train, span, settings))
-    seen = [
-        rise
-        for rise in (
-            _rise(val, span, settings, settings.validation_excess, width=1),
-            _rise(train, span, settings, max(settings.train_excess, chance - 1), width=3),
-            _mismatch(train, val, span, settings, max(settings.mismatch, chance)),
-        )
-        if rise is not None
-    ]
+    held = _rise(val, span, settings, settings.validation_excess, width=1)
+    rose = _rise(train, span, settings, settings.train_excess, width=3)
+    apart = _mismatch(train, val, span, settings, settings.mismatch)
+    if rose is not None or apart is not None:
+        # By how much a single batch may be off: its loss is no measure of anything smaller than that.
+        chance = math.exp(settings.batch_sigmas * _scatter(train, span, settings))
+        rose = _rise(train, span, settings, max(settings.train_excess, chance - 1), width=3)
+        apart = _mismatch(train, val, span, settings, max(settings.mismatch, chance))
+    seen = [rise for rise in (held, rose, apart) if rise is not None]
     if not seen:
         return
     strongest = max(seen, key=lambda rise: rise.strength)

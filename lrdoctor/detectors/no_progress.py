@@ -118,20 +118,24 @@ class _View:
 
 def _view(series: Series, span: Span, settings: Settings) -> _View | None:
     """What one loss shows, or None where it fell."""
-    first, end = float(series.values[0]), level(series, at(span, 0.9), span.last)
-    late = bin_medians(series, at(span, 0.5), span.last, 20)
-    tau = trend(late)
-    if end is None or tau is None or first == 0 or tau < settings.steady:
+    first, end, half = float(series.values[0]), level(series, at(span, 0.9), span.last), at(span, 0.5)
+    if end is None or first == 0:
         return None
     drop = first - end
-    scatter = robust_sigma(between(series, at(span, 0.5), span.last))
-    if drop <= max(settings.least_drop * abs(first), settings.least_signal * scatter):
-        return _View(series, first, end, tau, late)
-    if drop > settings.chance_drop * first or _classes(end, settings.chance_gap) is None:
+    stayed = drop <= settings.least_drop * abs(first) or (
+        drop <= settings.least_signal * robust_sigma(between(series, half, span.last))
+    )
+    if not stayed and (drop > settings.chance_drop * first or _classes(end, settings.chance_gap) is None):
         return None
-    since = bin_medians(series, at(span, 0.2), span.last, 32)
-    flat = abs(trend(since) or 0.0) <= 3 * trend_noise(max(4, len(since)))
-    return _View(series, first, end, tau, late) if flat else None
+    late = bin_medians(series, half, span.last, 20)
+    tau = trend(late)
+    if tau is None or tau < settings.steady:
+        return None
+    if not stayed:
+        since = bin_medians(series, at(span, 0.2), span.last, 32)
+        if abs(trend(since) or 0.0) > 3 * trend_noise(max(4, len(since))):
+            return None
+    return _View(series, first, end, tau, late)
 
 
 def _swing(series: Series, span: Span) -> float:

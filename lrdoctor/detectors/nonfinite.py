@@ -20,7 +20,7 @@ from typing import ClassVar
 import numpy as np
 
 from lrdoctor.model import Finding, Floats, Role, Run, Series, Span
-from lrdoctor.signal import LARGEST, at, fraction_of
+from lrdoctor.signal import LARGEST, at, bounded, fraction_of
 
 NEEDS: frozenset[Role] = frozenset()
 LOSSES = (Role.TRAIN_LOSS, Role.VAL_LOSS)
@@ -68,6 +68,9 @@ def detect(run: Run, settings: Settings) -> Iterator[NonFinite]:
     for role in (*LOSSES, Role.GRAD_NORM):
         series = run[role]
         if series is None:
+            continue
+        # Known already of most: nothing had to be taken out.
+        if bounded(series) is series:
             continue
         bad = ~np.isfinite(series.values)
         if not bad.any():

@@ -100,8 +100,8 @@ def detect(run: Run, settings: Settings) -> Iterator[Oscillation]:
     if series is None:
         return
     values = bin_medians(series, first, last, settings.bins)
-    tau, path = trend(values), wander(values)
-    if tau is None or path is None or len(values) < settings.points:
+    tau = trend(values)
+    if tau is None or len(values) < settings.points:
         return
     # Three standard deviations of chance: a gain clearer than that justifies swings.
     gains = tau < -3 * trend_noise(len(values))
@@ -120,11 +120,11 @@ def detect(run: Run, settings: Settings) -> Iterator[Oscillation]:
         gains=gains,
         swing=swing,
         turns=_turns(values),
-        wander=None if gains else path,
+        wander=None if gains else wander(values),
         trend=tau,
         train_trend=None if train is None else trend(bin_medians(train, first, last, settings.bins)),
         train_end_ratio=_end_ratio(train, span),
-        rate_constant=_stays_high(run, first),
+        rate_constant=_stays_high(run, first, span),
     )
 
 
@@ -161,9 +161,9 @@ def _end_ratio(train: Series | None, span: Span) -> float | None:
     return None if end is None else end / float(train.values[0])
 
 
-def _stays_high(run: Run, first: float) -> bool | None:
+def _stays_high(run: Run, first: float, span: Span) -> bool | None:
     rate = finite_rate(run)
     if rate is None:
         return None
-    later = rate.values[rate.steps >= first]
+    later = between(rate, first, span.last)
     return bool(len(later) and later.min() >= 0.9 * peak_of(rate))

@@ -51,18 +51,20 @@ def detect(run: Run, settings: Settings) -> Iterator[Overfitting]:
     train, val = finite_loss(run, Role.TRAIN_LOSS), finite_loss(run, Role.VAL_LOSS)
     if span is None or train is None or val is None or min(len(train), len(val)) < settings.points:
         return
+    late = at(span, 0.9)
     known = levels(val, span.first, span.last, settings.bins)
     where = lowest(known)
-    begin, until = (edge(span.first, span.last, settings.bins, where + side) for side in (0, 1))
-    best = float(known[where])
-    end = level(val, at(span, 0.9), span.last)
-    then, now = level(train, begin, until), level(train, at(span, 0.9), span.last)
-    if end is None or then is None or now is None or best <= 0 or then <= 0:
+    best, end = float(known[where]), level(val, late, span.last)
+    if end is None or best <= 0:
         return
-    if until > at(span, 0.9):
-        return  # The best level is part of the end.
     rise = end / best - 1
-    if rise < settings.least_rise or now >= 0.97 * then:
+    if rise < settings.least_rise:
+        return
+    begin, until = (edge(span.first, span.last, settings.bins, where + side) for side in (0, 1))
+    if until > late:
+        return  # The best level is part of the end.
+    then, now = level(train, begin, until), level(train, late, span.last)
+    if then is None or now is None or then <= 0 or now >= 0.97 * then:
         return
     yield Overfitting(
         series=val.tag,

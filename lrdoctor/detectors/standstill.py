@@ -68,19 +68,20 @@ def detect(run: Run, settings: Settings) -> Iterator[Standstill]:
     if series is None:
         return
     known = levels(series, span.first, span.last, settings.bins)
-    there = np.flatnonzero(np.isfinite(known))
+    there = (known == known).nonzero()[0]
     if len(there) < 2:
         return
-    first, end = float(series.values[0]), float(known[there[-1]])
+    told = known[there]
+    first, end = float(series.values[0]), float(told[-1])
     drop = first - end
     if not drop > 1e-6 * abs(first):
         return
-    away = np.abs(known[there] - end) > settings.share * drop
-    onset = 0 if not away.any() else int(np.flatnonzero(away)[-1]) + 1
+    away = (np.abs(told - end) > settings.share * drop).nonzero()[0]
+    onset = int(away[-1]) + 1 if len(away) else 0
     share = int(there[onset]) / settings.bins if onset < len(there) else 1.0
     if 1 - share < settings.least:
         return
-    since = known[there[onset:]]
+    since = told[onset:]
     step = int(at(span, share))
     rate = finite_rate(run)
     yield Standstill(
