@@ -17,11 +17,12 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from lrdoctor.model import Floats, Role, Run, Series, Span
-from lrdoctor.ordering import median
+from lrdoctor.ordering import LISTED, median
 from lrdoctor.signal import MAD_TO_SIGMA, at, bounded, finite_loss, finite_rate, level, peak_of
 
 STRETCHES = 40
@@ -130,20 +131,18 @@ def _symptoms(run: Run) -> dict[str, float] | None:
     if not course.drop > 1e-6 * abs(course.first):
         return None
     rate = finite_rate(run)
-    u = None
+    tabulated = None
     if rate is not None and len(rate) >= 3 and (peak := peak_of(rate)) > 0:
-        u = np.interp(GRID, _fractions(rate, span), np.maximum(rate.values, 0.0) / peak)
-        top = u.max()
-        # A rate that is high for a moment only, between two places of the grid, has no course.
-        u = u / top if top > 0.5 else None
-    high = _high(u)
+        tabulated = _tabulated(_fractions(rate, span), np.maximum(rate.values, 0.0) / peak)
+    # The first tenth falls anyhow.
+    high = (0.1, 1.0) if tabulated is None else tabulated.high
     arrivals = _arrivals(course)
     found = dict.fromkeys(PHRASES, math.nan)
     found |= _progress(course, arrivals)
     found |= _ends(course, train, span)
-    if u is not None:
-        found |= _rate(u, high)
-        found |= _spent(course, arrivals, u, high)
+    if tabulated is not None:
+        found |= tabulated.told
+        found |= _spent(course, arrivals, tabulated)
     if looks:
         found |= _restlessness(course, high)
     if x is not None and y is not None and len(x) >= STRETCHES // 2:
@@ -210,16 +209,53 @@ def _course(x: Floats, y: Floats, first: float) -> Course:
     return Course(x=x, y=y, first=first, best=best, end=end, drop=first - best)
 
 
-def _high(u: Floats | None) -> tuple[float, float]:
-    """From where to where the rate stands above half of its peak, from the peak on; the first tenth falls anyhow."""
-    if u is None:
-        return 0.1, 1.0
+@dataclass(frozen=True, slots=True, eq=False)
+class Rate:
+    """The rate as it went, whatever its peak."""
+
+    high: tuple[float, float]
+    """From where to where it stands above half of its peak, from the peak on."""
+    spent: Floats
+    """The share of the sum of rates at the places of `GRID`."""
+    tenth: float
+    third: float
+    """Where so much of that sum is spent."""
+    told: Mapping[str, float]
+
+
+def _tabulated(x: Floats, relative: Floats) -> Rate | None:
+    """The rate that stands at these fractions of the run at these shares of its peak; None where it has no course."""
+    return _short_rate(x.tobytes(), relative.tobytes()) if len(x) <= LISTED else _rate(x, relative)
+
+
+@lru_cache(maxsize=64)
+def _short_rate(x: bytes, relative: bytes) -> Rate | None:
+    """The same for a few points: many runs of a sweep differ in nothing but their peak."""
+    return _rate(np.frombuffer(x), np.frombuffer(relative))
+
+
+def _rate(x: Floats, relative: Floats) -> Rate | None:
+    u = np.interp(GRID, x, relative)
+    peak = u.max()
+    # A rate that is high for a moment only, between two places of the grid, has no course.
+    if not peak > 0.5:
+        return None
+    u = u / peak
     top = int((u >= 0.995).argmax())
-    # Up to the first place that is below again, where there is one.
     below = u[top:] < 0.5
-    low = int(below.argmax())
-    last = top + low - 1 if below[low] else len(u) - 1
-    return float(GRID[top]), float(GRID[last])
+    last = top + int(below.argmax()) - 1 if below.any() else len(u) - 1
+    high = float(GRID[top]), float(GRID[last])
+    spent = np.zeros(len(u))
+    ((u[1:] + u[:-1]) / 2).cumsum(out=spent[1:])
+    spent /= spent[-1]
+    tenth, third = np.interp((0.1, 1 / 3), spent, GRID).tolist()
+    told = {
+        "mean_rate": float(u.mean()),
+        "high_width": high[1] - high[0],
+        "end_rate": float(u[-1]),
+        "peak_at": high[0],
+    }
+    return Rate(high=high, spent=spent, tenth=tenth, third=third, told=told)
 
 
 def _log10(value: float, least: float) -> float:
@@ -267,27 +303,16 @@ def _ends(course: Course, train: Series | None, span: Span) -> dict[str, float]:
     return found
 
 
-def _rate(u: Floats, high: tuple[float, float]) -> dict[str, float]:
+def _spent(course: Course, arrivals: Mapping[str, float], rate: Rate) -> dict[str, float]:
+    shares = np.interp([arrivals[name] for name in SPENT], GRID, rate.spent).tolist()
+    tenth, third = course.at(rate.tenth), course.at(rate.third)
+    until = rate.high[1]
     return {
-        "mean_rate": float(np.add.reduce(u)) / len(u),
-        "high_width": high[1] - high[0],
-        "end_rate": float(u[-1]),
-        "peak_at": high[0],
-    }
-
-
-def _spent(course: Course, arrivals: Mapping[str, float], u: Floats, high: tuple[float, float]) -> dict[str, float]:
-    spent = np.zeros(len(u))
-    ((u[1:] + u[:-1]) / 2).cumsum(out=spent[1:])
-    spent /= spent[-1]
-    tenth, third = [course.at(when) for when in np.interp((0.1, 1 / 3), spent, GRID).tolist()]
-    spent_at = np.interp([arrivals[name] for name in SPENT], GRID, spent).tolist()
-    found = {f"spent_at_{name}": _log10(share, 1e-3) for name, share in zip(SPENT, spent_at, strict=True)}
-    return found | {
+        **{f"spent_at_{name}": _log10(share, 1e-3) for name, share in zip(SPENT, shares, strict=True)},
         "fall_last_third": (third - course.end) / course.drop,
         "fall_before_third": (tenth - third) / course.drop,
         "fall_first": (course.first - tenth) / course.drop,
-        "anneal_gain": (course.at(high[1]) - course.end) / course.drop if high[1] < 0.95 else 0.0,
+        "anneal_gain": (course.at(until) - course.end) / course.drop if until < 0.95 else 0.0,
     }
 
 
