@@ -75,11 +75,13 @@ def between(series: Series, first: float, last: float) -> Floats:
 def _short(series: Series) -> dict[str, list[Any]] | None:
     """Steps and values of a log so short that lists tell sooner than arrays; None of a long one, or one with a NaN."""
     # A dictionary, which is among what a run forgets when it has been judged.
-    if "short" not in series.memo:
+    try:
+        known: dict[str, list[Any]] | None = series.memo["short"]
+    except KeyError:
         values = listed(series.values) if len(series.values) <= LISTED else None
-        series.memo["short"] = None if values is None else {"steps": series.steps.tolist(), "values": values}
-    found: dict[str, list[Any]] | None = series.memo["short"]
-    return found
+        known = None if values is None else {"steps": series.steps.tolist(), "values": values}
+        series.memo["short"] = known
+    return known
 
 
 def _ends(series: Series, first: float, last: float) -> tuple[int, int]:
@@ -129,7 +131,7 @@ def bin_medians(series: Series, first: float, last: float, bins: int) -> Floats:
 
 def _frozen(values: Floats | list[float]) -> Floats:
     array = np.asarray(values, dtype=np.float64)
-    array.flags.writeable = False
+    array.setflags(write=False)
     return array
 
 
@@ -263,22 +265,24 @@ def best_level(series: Series, span: Span, bins: int = 25) -> float:
 
 def finite_loss(run: Run, role: Role) -> Series | None:
     """The finite points of the training or validation loss, or None where fewer than two are left."""
-    if role not in run.memo:
+    try:
+        known: Series | None = run.memo[role]
+    except KeyError:
         series = run[role]
         finite = None if series is None else bounded(series)
-        run.memo[role] = None if finite is None or len(finite) < 2 else finite
-    found: Series | None = run.memo[role]
-    return found
+        known = run.memo[role] = None if finite is None or len(finite) < 2 else finite
+    return known
 
 
 def finite_rate(run: Run) -> Series | None:
     """The finite points of the learning rate, or None where there are none."""
-    if Role.LR not in run.memo:
+    try:
+        known: Series | None = run.memo[Role.LR]
+    except KeyError:
         rate = run[Role.LR]
         finite = None if rate is None else bounded(rate)
-        run.memo[Role.LR] = finite if finite is not None and len(finite) else None
-    found: Series | None = run.memo[Role.LR]
-    return found
+        known = run.memo[Role.LR] = finite if finite is not None and len(finite) else None
+    return known
 
 
 @_once
@@ -291,9 +295,10 @@ def bounded(series: Series) -> Series:
     """The finite points, with magnitudes that can be reckoned with: 0, or between 1 / `LARGEST` and `LARGEST`."""
     # None stands for the series itself: one that holds itself is not freed when the last one else lets go of it.
     # By hand what `_once` does, since a run is asked for its finite points some fifty times.
-    if "bounded" not in series.memo:
-        series.memo["bounded"] = _cut(series)
-    cut: Series | None = series.memo["bounded"]
+    try:
+        cut: Series | None = series.memo["bounded"]
+    except KeyError:
+        cut = series.memo["bounded"] = _cut(series)
     return series if cut is None else cut
 
 
@@ -348,7 +353,14 @@ def _high(rate: Series, share: float) -> Span | None:
 @_once
 def troughs_of(rate: Series, rise: float = 2.0) -> list[int]:
     """The `rate_troughs` of a logged rate, which must have a peak above 0."""
-    return rate_troughs(rate.values / peak_of(rate), rise)
+    relative = rate.values / peak_of(rate)
+    return [*_short_troughs(relative.tobytes(), rise)] if len(relative) <= LISTED else rate_troughs(relative, rise)
+
+
+@lru_cache(maxsize=64)
+def _short_troughs(relative: bytes, rise: float) -> tuple[int, ...]:
+    """The same of a few points: many runs of a sweep differ in nothing but the peak of their rate."""
+    return tuple(rate_troughs(np.frombuffer(relative), rise))
 
 
 def rate_troughs(relative: Floats, rise: float = 2.0) -> list[int]:

@@ -108,10 +108,11 @@ def detect(run: Run, settings: Settings) -> Iterator[ChanceLevel]:
     if span is None or span.first == span.last:
         return
     losses = [s for role in (Role.VAL_LOSS, Role.TRAIN_LOSS) if (s := finite_loss(run, role)) is not None]
-    series = next((s for s in losses if len(s) >= settings.points), None)
-    end = None if series is None else level(series, at(span, 0.9), span.last)
-    if series is None or end is None:
+    told = [s for s in losses if len(s) >= settings.points]
+    end = level(told[0], at(span, 0.9), span.last) if told else None
+    if end is None:
         return
+    series = told[0]
     levels = bin_medians(series, span.first, span.last, settings.bins)
     away = (np.abs(levels - end) > settings.flat * abs(end)).nonzero()[0]
     flat = 1 - (int(away[-1]) + 1) / len(levels) if len(away) else 1.0

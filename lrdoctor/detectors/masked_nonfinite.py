@@ -90,10 +90,12 @@ def detect(run: Run, settings: Settings) -> Iterator[MaskedNonFinite]:
     if span is None or logged is None or len(logged) < 2 or not np.isfinite(logged.values[-1]):
         return
     series, norms = bounded(logged), run[Role.GRAD_NORM]
-    values, last = series.values, series.values[-1]
+    values, last = series.values, float(series.values[-1])
     others = (values != last).nonzero()[0]
     start = int(others[-1]) + 1 if len(others) else 0
     form, points, falling = "zero" if last == 0 else "repeated", len(values) - start, False
+    if norms is None and form == "repeated" and points < 2:
+        return
     # A value that repeats was computed once, with the norm that stands beside it.
     gradient = _gradient(norms, int(series.steps[start if form == "zero" or points < 2 else start + 1]))
     if gradient == "finite" or points < (1 if form == "zero" else 2):
@@ -113,7 +115,7 @@ def detect(run: Run, settings: Settings) -> Iterator[MaskedNonFinite]:
         form=form,
         onset_step=int(series.steps[start]),
         onset_fraction=fraction_of(span, float(series.steps[start])),
-        value=float(last),
+        value=last,
         points=points,
         from_start=start == 0,
         gradient=gradient,

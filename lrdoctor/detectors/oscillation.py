@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -136,9 +137,17 @@ def _turns(values: Floats) -> float:
 
 def _around(values: Floats) -> Floats:
     """The values without the straight line that comes closest to them."""
-    time = np.arange(len(values)) - (len(values) - 1) / 2
-    rest = values - values.mean()
-    return np.asarray(rest - time * (float(time @ rest) / float(time @ time)), dtype=np.float64)
+    time, square = _time(len(values))
+    rest = values - float(np.add.reduce(values)) / len(values)
+    line: Floats = time * (float(time @ rest) / square)
+    return rest - line
+
+
+@lru_cache(maxsize=64)
+def _time(n: int) -> tuple[Floats, float]:
+    """So many points in time around their middle, and the sum of their squares."""
+    time = np.arange(n) - (n - 1) / 2
+    return time, float(time @ time)
 
 
 def _beside(values: Floats, scatter: float) -> float:
