@@ -42,6 +42,19 @@ def test_medians_of_slices(values: Floats, data: st.DataObject) -> None:
     assert np.array_equal(ordering.medians(values, begin, end), naive, equal_nan=True)
 
 
+def test_what_can_be_listed() -> None:
+    assert ordering.listed(np.array([2.0, -1.0])) == [2.0, -1.0]
+    assert ordering.listed(np.array([1.0, math.inf])) == [1.0, math.inf]
+    assert ordering.listed(np.array([1.0, math.nan])) is None
+    assert ordering.listed(np.array([-math.inf, 0.0, math.inf])) is None
+    assert ordering.listed(np.empty(0)) == []
+
+
+@given(CURVES)
+def test_middle(values: Floats) -> None:
+    assert ordering.middle(values.tolist()) == np.median(values)
+
+
 def test_medians_of_long_slices() -> None:
     values = np.random.default_rng(0).standard_normal(5000)
     begin, end = np.array([0, 10, 100, 4000]), np.array([3000, 10, 101, 5000])

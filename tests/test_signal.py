@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,6 +79,48 @@ def test_levels_are_those_of_each_stretch(curve: Series, bins: int) -> None:
     each = [signal.level(curve, a, b) for a, b in itertools.pairwise(edges)]
     levels = signal.levels(curve, first, last, bins)
     assert [None if math.isnan(value) else value for value in levels.tolist()] == each
+
+
+@given(series(), ENDS, ENDS, st.integers(1, 30))
+def test_lists_tell_of_short_logs_what_arrays_tell(curve: Series, first: float, last: float, bins: int) -> None:
+    first, last = min(first, last), max(first, last)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(signal, "LISTED", 0)
+        long = replace(curve)
+        expected = told(long, first, last, bins)
+        assert signal._short(long) is None
+    assert signal._short(curve) is not None
+    for got, want in zip(told(curve, first, last, bins), expected, strict=True):
+        assert np.array_equal(got, want, equal_nan=True)
+
+
+def told(curve: Series, first: float, last: float, bins: int) -> list[Floats]:
+    level = signal.level(curve, first, last)
+    stretches = [measure(curve, first, last, bins) for measure in (signal.levels, signal.stretch_medians)]
+    cut = signal.bounded(curve)
+    return [
+        np.array([math.nan if level is None else level]),
+        signal.between(curve, first, last),
+        *stretches,
+        signal.bin_medians(curve, first, last, bins),
+        cut.values,
+    ]
+
+
+def test_a_nan_is_told_by_arrays() -> None:
+    curve = Series(tag="loss", steps=np.arange(4), values=np.array([1.0, math.nan, 3.0, 2.0]))
+    assert math.isnan(signal.level(curve, 0, 3) or 0.0)
+    assert signal.level(curve, 2, 3) == 2.5
+    assert np.array_equal(signal.levels(curve, 0, 3, 3), [math.nan, math.nan, 2.5], equal_nan=True)
+    assert signal.bin_medians(curve, 0, 3, 3).tolist() == [1.0, 2.5]
+
+
+def test_a_run_forgets_the_lists() -> None:
+    run = make_run(train_loss=[3.0, 2.0, 1.0])
+    signal.best_level(run.series["train_loss"], Span(0, 2))
+    assert "short" in run.series["train_loss"].memo
+    run.forget()
+    assert "short" not in run.series["train_loss"].memo
 
 
 @pytest.mark.parametrize("points", [40, 4000])
@@ -341,3 +384,7 @@ def naive_troughs(relative: list[float], rise: float) -> list[int]:
 )
 def test_troughs_are_the_naive_ones(relative: list[float], rise: float) -> None:
     assert signal.rate_troughs(np.array(relative), rise) == naive_troughs(relative, rise)
+    peak = max(relative)
+    if peak >= 1e-90:
+        rate = make_run(lr=relative).series["lr"]
+        assert signal.troughs_of(rate, rise) == naive_troughs([value / peak for value in relative], rise)

@@ -146,7 +146,7 @@ def _around(values: Floats) -> Floats:
 @lru_cache(maxsize=64)
 def _time(n: int) -> tuple[Floats, float]:
     """So many points in time around their middle, and the sum of their squares."""
-    time = np.arange(n) - (n - 1) / 2
+    time = np.arange(n, dtype=np.float64) - (n - 1) / 2
     return time, float(time @ time)
 
 

@@ -31,7 +31,7 @@ NEEDS: frozenset[Role] = frozenset()
 TREES = Path(__file__).with_suffix(".json")
 """A set of trees for each kind of log: with and without validation, with and without the rate."""
 ROUNDS = 3
-"""So many questions at most a tree asks before it ends in a leaf."""
+"""After so many questions at most a tree ends in a leaf; its seven questions fit into a byte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def detect(run: Run, settings: Settings) -> Iterator[RateDistance]:
         span=span,
         # Its judgement is no better than its error: half a decade off is as good as a guess between two neighbours.
         confidence=1 / (1 + 2 * error),
-        decades=_said(_known(kind), [found[name] for name in PHRASES]),
+        decades=_answered(_known(kind), [found[name] for name in PHRASES]),
         error=error,
         rate_logged=kind.endswith("rate"),
     )
@@ -73,13 +73,13 @@ def detect(run: Run, settings: Settings) -> Iterator[RateDistance]:
 
 def decades(fitted: Mapping[str, Any], values: Sequence[float]) -> float:
     """The sum of what the trees say of these symptoms, given in the order of `PHRASES`."""
-    return _said(_asked(fitted), values)
+    return _answered(_questions(fitted), values)
 
 
-class _Asked(NamedTuple):
-    """Trees as three rounds of questions, all of which are put at once: eight places a tree, the last one empty.
+class _Questions(NamedTuple):
+    """Those of all trees, put at once: eight places a tree, the last one empty.
 
-    Below the question at place k are those at 2 k + 1 and 2 k + 2.
+    Below the question at place k are those at 2 k + 1, for what is below its threshold, and 2 k + 2.
     """
 
     base: float
@@ -92,7 +92,7 @@ class _Asked(NamedTuple):
     """Of each tree, among them."""
 
 
-def _asked(fitted: Mapping[str, Any]) -> _Asked:
+def _questions(fitted: Mapping[str, Any]) -> _Questions:
     # A node is a leaf's number, or [symptom, threshold, whether the unknown goes below, what is below, what above].
     symptoms, thresholds, leaves = [], [], []
     for tree in fitted["trees"]:
@@ -100,40 +100,45 @@ def _asked(fitted: Mapping[str, Any]) -> _Asked:
         for _ in range(ROUNDS):
             # A leaf that comes early stands on both sides of a question.
             nodes = [node if isinstance(node, list) else [0, math.inf, 1, node, node] for node in level]
-            symptoms += [2 * symptom + (not below) for symptom, _, below, *_ in nodes]
+            symptoms += [2 * symptom + (not unknown_below) for symptom, _, unknown_below, *_ in nodes]
             thresholds += [threshold for _, threshold, *_ in nodes]
             level = [child for node in nodes for child in node[3:]]
         symptoms.append(0)
         thresholds.append(math.inf)
         leaves += level
-    first_leaves = np.arange(0, len(leaves), 2**ROUNDS)
-    asked = np.array(symptoms, dtype=np.int64)
-    return _Asked(float(fitted["base"]), asked, np.array(thresholds), np.array(leaves, dtype=np.float64), first_leaves)
+    return _Questions(
+        base=float(fitted["base"]),
+        symptoms=np.array(symptoms, dtype=np.int64),
+        thresholds=np.array(thresholds, dtype=np.float64),
+        leaves=np.array(leaves, dtype=np.float64),
+        first_leaves=np.arange(0, len(leaves), 1 << ROUNDS),
+    )
 
 
-def _said(asked: _Asked, values: Sequence[float]) -> float:
+def _answered(questions: _Questions, values: Sequence[float]) -> float:
     twice = np.array(values).repeat(2)
-    # What is unknown is above no threshold; here it shall be above all.
-    high = twice[1::2]
-    high[high != high] = math.inf
-    answers = np.packbits(twice[asked.symptoms] > asked.thresholds)
-    return asked.base + sum(asked.leaves[asked.first_leaves + LEAF[answers]].tolist())
+    # What is unknown is above no threshold; the second time it shall be above all.
+    second = twice[1::2]
+    second[second != second] = math.inf
+    answers = np.packbits(twice[questions.symptoms] > questions.thresholds)
+    said: list[float] = questions.leaves[questions.first_leaves + LEAF[answers]].tolist()
+    return questions.base + sum(said)
 
 
 def _leaf(answers: int) -> int:
-    """Which of a tree's leaves its answers lead to, the first of them in the highest of eight bits, 1 for above."""
+    """Which of a tree's leaves its answers lead to: the first of eight bits is the highest, and 1 is above."""
     place = 0
     for _ in range(ROUNDS):
         place = 2 * place + 1 + (answers >> (7 - place) & 1)
-    return place - (2**ROUNDS - 1)
+    return place + 1 - (1 << ROUNDS)
 
 
 LEAF: Ints = np.array([_leaf(answers) for answers in range(256)])
 
 
 @cache
-def _known(kind: str) -> _Asked:
-    return _asked(trees()[kind])
+def _known(kind: str) -> _Questions:
+    return _questions(trees()[kind])
 
 
 @cache

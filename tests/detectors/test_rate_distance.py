@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lrdoctor.detectors import rate_distance as detector
 from lrdoctor.detectors._symptoms import PHRASES
@@ -97,6 +100,44 @@ def walked(node: Any) -> list[float]:
         assert unknown_below in (0, 1)
         return walked(below) + walked(above)
     return [float(node)]
+
+
+def naive(fitted: Mapping[str, Any], values: Sequence[float]) -> float:
+    """Tree by tree, from question to question."""
+    leaves: list[float] = []
+    for node in fitted["trees"]:
+        while isinstance(node, list):
+            symptom, threshold, unknown_below, below, above = node
+            value = values[symptom]
+            node = below if value <= threshold or (unknown_below and math.isnan(value)) else above
+        leaves.append(float(node))
+    return float(fitted["base"] + sum(leaves))
+
+
+SYMPTOMS = st.floats(-3, 3) | st.sampled_from([math.nan, math.inf, -math.inf, 0.0])
+
+
+@pytest.mark.parametrize("kind", sorted(cards()))
+@given(st.lists(SYMPTOMS, min_size=len(PHRASES), max_size=len(PHRASES)))
+def test_all_trees_at_once_say_what_they_say_one_by_one(kind: str, values: list[float]) -> None:
+    fitted = detector.trees()[kind]
+    assert detector.decades(fitted, values) == naive(fitted, values)
+
+
+def test_what_stands_at_a_threshold_goes_below() -> None:
+    for fitted in detector.trees().values():
+        for tree in fitted["trees"]:
+            values = [math.nan] * len(PHRASES)
+            values[tree[0]] = tree[1]
+            alone = {"base": 0.0, "trees": [tree]}
+            assert (
+                detector.decades(alone, values) == naive(alone, values) == naive({**alone, "trees": [tree[3]]}, values)
+            )
+
+
+def test_trees_may_be_bare_leaves_and_none() -> None:
+    assert detector.decades({"base": 1.0, "trees": [0.25, -0.5]}, [math.nan]) == 0.75
+    assert detector.decades({"base": 1.0, "trees": []}, [0.0]) == 1.0
 
 
 def test_an_unknown_symptom_goes_where_the_tree_sends_it() -> None:

@@ -442,6 +442,18 @@ def test_stretches_of_a_straight_line() -> None:
     assert errors == pytest.approx(np.full(STRETCHES, 1 / STRETCHES / math.sqrt(12 * 49)), rel=0.05)
 
 
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=60))
+def test_a_short_rate_is_tabulated_as_a_long_one(rates: list[float]) -> None:
+    x, relative = np.linspace(0, 1, len(rates)), np.array(rates)
+    short, long = detector._tabulated(x, relative), detector._rate(x, relative)
+    assert (short is None) == (long is None) == (np.interp(detector.GRID, x, relative).max() <= 0.5)
+    if short is not None and long is not None:
+        assert short.told == long.told
+        assert short.high == long.high
+        assert (short.tenth, short.third) == (long.tenth, long.third)
+        assert np.array_equal(short.spent, long.spent)
+
+
 # ---------------------------------------------------------------------------------------------- whatever a log may hold
 
 
