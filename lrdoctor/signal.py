@@ -236,11 +236,11 @@ def running_median(values: Floats, width: int) -> Floats:
     if width <= 1 or len(values) <= 1:
         return values
     if width == 3:
-        before, after = np.empty(len(values)), np.empty(len(values))
-        before[0], before[1:] = values[1], values[:-1]
-        after[:-1], after[-1] = values[1:], values[-2]
-        low, high = np.minimum(before, after), np.maximum(before, after)
-        return np.asarray(np.minimum(np.maximum(values, low), high), dtype=np.float64)
+        mirrored = np.empty(len(values) + 2)
+        mirrored[0], mirrored[1:-1], mirrored[-1] = values[1], values, values[-2]
+        before, after = mirrored[:-2], mirrored[2:]
+        found: Floats = np.minimum(np.maximum(values, np.minimum(before, after)), np.maximum(before, after))
+        return found
     # Odd, so that the median of a block is a value of which as many lie above as below: without bias in any skew.
     block = (min(len(values) // LONG, width // LEAST_BLOCKS) - 1) | 1
     if block > 1:

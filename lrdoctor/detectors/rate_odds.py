@@ -95,9 +95,15 @@ def detect(run: Run, settings: Settings) -> Iterator[RateOdds]:
     odds = [each / whole for each in raised]
     leaning = odds.index(max(odds[1:]), 1)
     # What each symptom did to the odds of the leaning against those of soundness.
-    pulls = [((p[leaning] - p[0]) / temperature, name) for name, p in parts.items()]
-    pro = [name for _, name in sorted([pull for pull in pulls if pull[0] >= settings.piece], reverse=True)]
-    con = [name for _, name in sorted([pull for pull in pulls if pull[0] <= -settings.piece])]
+    pro, con = [], []
+    for name, points in parts.items():
+        pull = (points[leaning] - points[0]) / temperature
+        if pull >= settings.piece:
+            pro.append((pull, name))
+        if pull <= -settings.piece:
+            con.append((pull, name))
+    pro.sort(reverse=True)
+    con.sort()
     yield RateOdds(
         series=run.roles[course_of(run, kind)],
         span=span,
@@ -143,5 +149,5 @@ def logged_as(found: Mapping[str, float]) -> str:
     return ("validation" if validated else "training") + (" and rate" if rated else "")
 
 
-def _told(names: list[str], found: Mapping[str, float], settings: Settings) -> str:
-    return "; ".join(PHRASES[name](found[name]) for name in names[: settings.told]) or "nothing"
+def _told(pieces: list[tuple[float, str]], found: Mapping[str, float], settings: Settings) -> str:
+    return "; ".join([PHRASES[name](found[name]) for _, name in pieces[: settings.told]]) or "nothing"
