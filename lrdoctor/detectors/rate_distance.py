@@ -79,12 +79,13 @@ def decades(fitted: Mapping[str, Any], values: Sequence[float]) -> float:
 class _Questions(NamedTuple):
     """Those of all trees, put at once: eight places a tree, the last one empty.
 
-    Below the question at place k are those at 2 k + 1, for what is below its threshold, and 2 k + 2.
+    Each asks whether a value is at least its threshold, to which what is unknown always says no; after the question at
+    place k comes that at 2 k + 1 for no, at 2 k + 2 for yes.
     """
 
     base: float
-    symptoms: Ints
-    """What is asked for, counted by twos; one more where the unknown goes above."""
+    values: Ints
+    """What is asked for: twice the number of the symptom, and one more where its negative is asked for."""
     thresholds: Floats
     leaves: Floats
     """Eight a tree."""
@@ -93,40 +94,51 @@ class _Questions(NamedTuple):
 
 
 def _questions(fitted: Mapping[str, Any]) -> _Questions:
-    # A node is a leaf's number, or [symptom, threshold, whether the unknown goes below, what is below, what above].
-    symptoms, thresholds, leaves = [], [], []
+    values, thresholds, leaves = [], [], []
     for tree in fitted["trees"]:
         level = [tree]
         for _ in range(ROUNDS):
-            # A leaf that comes early stands on both sides of a question.
-            nodes = [node if isinstance(node, list) else [0, math.inf, 1, node, node] for node in level]
-            symptoms += [2 * symptom + (not unknown_below) for symptom, _, unknown_below, *_ in nodes]
-            thresholds += [threshold for _, threshold, *_ in nodes]
-            level = [child for node in nodes for child in node[3:]]
-        symptoms.append(0)
+            asked = [_question(node) for node in level]
+            values += [value for value, *_ in asked]
+            thresholds += [threshold for _, threshold, *_ in asked]
+            level = [child for *_, no, yes in asked for child in (no, yes)]
+        values.append(0)
         thresholds.append(math.inf)
         leaves += level
     return _Questions(
         base=float(fitted["base"]),
-        symptoms=np.array(symptoms, dtype=np.int64),
+        values=np.array(values, dtype=np.int64),
         thresholds=np.array(thresholds, dtype=np.float64),
         leaves=np.array(leaves, dtype=np.float64),
         first_leaves=np.arange(0, len(leaves), 1 << ROUNDS),
     )
 
 
+def _question(node: Any) -> tuple[int, float, Any, Any]:
+    """What a node asks for, its threshold, and what comes after no and yes.
+
+    A node is a leaf's number, or [symptom, threshold, whether the unknown goes below, what is below, what above].
+    """
+    if not isinstance(node, list):
+        # A leaf that comes early stands on both sides of a question.
+        return 0, math.inf, node, node
+    symptom, threshold, unknown_below, below, above = node
+    if unknown_below:
+        # What is above is at least the next number.
+        return 2 * symptom, math.nextafter(threshold, math.inf), below, above
+    return 2 * symptom + 1, -threshold, above, below
+
+
 def _answered(questions: _Questions, values: Sequence[float]) -> float:
-    twice = np.array(values).repeat(2)
-    # What is unknown is above no threshold; the second time it shall be above all.
-    second = twice[1::2]
-    second[second != second] = math.inf
-    answers = np.packbits(twice[questions.symptoms] > questions.thresholds)
+    both = np.array(values).repeat(2)
+    both[1::2] *= -1
+    answers = np.packbits(both[questions.values] >= questions.thresholds)
     said: list[float] = questions.leaves[questions.first_leaves + LEAF[answers]].tolist()
     return questions.base + sum(said)
 
 
 def _leaf(answers: int) -> int:
-    """Which of a tree's leaves its answers lead to: the first of eight bits is the highest, and 1 is above."""
+    """Which of a tree's leaves its answers lead to: the first of eight bits is the highest, and 1 is yes."""
     place = 0
     for _ in range(ROUNDS):
         place = 2 * place + 1 + (answers >> (7 - place) & 1)

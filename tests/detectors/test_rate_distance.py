@@ -135,6 +135,13 @@ def test_what_stands_at_a_threshold_goes_below() -> None:
             )
 
 
+def test_a_tree_may_ask_for_nothing_but_whether_it_is_known() -> None:
+    """As those of scikit-learn do."""
+    fitted = {"base": 0.0, "trees": [[0, math.inf, 0, 0.25, 0.75]]}
+    told = [detector.decades(fitted, [value]) for value in (math.nan, 5.0, -math.inf, math.inf)]
+    assert told == [0.75, 0.25, 0.25, 0.25]
+
+
 def test_trees_may_be_bare_leaves_and_none() -> None:
     assert detector.decades({"base": 1.0, "trees": [0.25, -0.5]}, [math.nan]) == 0.75
     assert detector.decades({"base": 1.0, "trees": []}, [0.0]) == 1.0
