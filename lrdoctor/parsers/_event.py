@@ -109,7 +109,7 @@ def _metadata(data: bytes, start: int, end: int) -> Metadata:
 def fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Key of each field, and where its content begins and ends; for a varint, its value in place of the beginning."""
     while at < end:
-        key, at = _varint(data, at, end)
+        key, at = (data[at], at + 1) if data[at] < 0x80 else _varint(data, at, end)
         match key & 7:
             case 0:
                 value, at = _varint(data, at, end)
