@@ -20,11 +20,11 @@
 #error "numbers are taken from the file as they lie there"
 #endif
 
-enum { HEADER = 12, FOOTER = 4, MOST_VALUES = 256, FIRST_POINTS = 64, FORETOLD = 4096, ROW = 24,
-    SHORT = 2048 /* points of a tag whose columns are put on a shelf */ };
+enum { HEADER = 12, FOOTER = 4, MOST_VALUES = 256, FIRST_POINTS = 32, ROW = 24,
+    SHORT = 2048 /* points of a tag whose columns are put on the shelf */ };
 #define PAGE ((size_t)1 << 16) /* of any system: a multiple of its own */
 #define HUGE_PAGE ((size_t)1 << 21)
-#define SHELF_ROOM (HUGE_PAGE / ROW + 1)
+#define SHELF_ROOM (HUGE_PAGE / ROW + 1) /* the least that is mapped */
 /* What `scan` says of the record where it stopped. The Python side resumes behind it. */
 enum { END, UNUSUAL, BAD_CHECKSUM, LOST, TOO_LONG, FAILED, NO_MEMORY, READ };
 
@@ -277,8 +277,8 @@ static void see_columns(Tag *tag, uint8_t *block, size_t room)
 /* `rows` is how many there will be, as far as can be told; no more is set aside than the file could fill. */
 static __attribute__((noinline)) int grow(Tag *tag, size_t rows)
 {
-    size_t room = tag->room ? 2 * tag->room : FIRST_POINTS;
-    room = room < FORETOLD ? room : rows > room ? rows : tag->room + tag->room / 2;
+    size_t room = tag->room ? tag->room + tag->room / 2 : FIRST_POINTS;
+    room = rows > room ? rows : room;
     uint8_t *block = block_new(room);
     if (!block)
         return 0;
@@ -644,42 +644,27 @@ static int scan(Scanner *self, int file, int64_t *at, int64_t stop, uint64_t *le
 
 /* --- for Python ----------------------------------------------------------------------------------------------------- */
 
-/* A huge page in which the columns of many short runs lie, side by side, for as long as one of them is in use. */
-typedef struct {
-    size_t used, owners; /* owners: numbers in it, and one more while it is filled */
-} Shelf;
-
+/* A block of columns, for Python. */
 typedef struct {
     PyObject_HEAD
-    void *data;
-    size_t room;
-    Shelf *shelf; /* NULL where the block is its own */
+    uint8_t *data;
+    size_t room; /* in rows */
 } Numbers;
 
-/* The one that is filled at present, or NULL. It and all owners change under the GIL alone. */
-static Shelf *shelf;
-
-static void let_go(Shelf *of)
-{
-    if (of && !--of->owners)
-        block_free(of, SHELF_ROOM);
-}
-
-/* A place for so many rows, which are few, on the shelf; NULL where there is no memory. */
-static void *on_shelf(size_t rows)
-{
-    if (!shelf || HUGE_PAGE - shelf->used < rows * ROW) {
-        let_go(shelf);
-        if (!(shelf = block_new(SHELF_ROOM)))
-            return NULL;
-        shelf->used = sizeof(Shelf), shelf->owners = 1;
-    }
-    uint8_t *place = (uint8_t *)shelf + shelf->used;
-    shelf->used += rows * ROW, shelf->owners++;
-    return place;
-}
-
 static PyTypeObject *numbers_type;
+
+/* Takes over the block, even where it fails. */
+static Numbers *numbers_new(uint8_t *block, size_t room)
+{
+    Numbers *numbers = block ? (Numbers *)PyType_GenericAlloc(numbers_type, 0) : NULL;
+    if (numbers)
+        numbers->data = block, numbers->room = room;
+    else if (block)
+        block_free(block, room);
+    else
+        PyErr_NoMemory();
+    return numbers;
+}
 
 static int numbers_get(PyObject *self, Py_buffer *view, int flags)
 {
@@ -691,10 +676,7 @@ static void numbers_free(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     Numbers *numbers = (Numbers *)self;
-    if (numbers->shelf)
-        let_go(numbers->shelf);
-    else
-        block_free(numbers->data, numbers->room);
+    block_free(numbers->data, numbers->room);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
     Py_DECREF(type);
 }
@@ -710,27 +692,41 @@ static PyType_Spec numbers_spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, numbers_slots,
 };
 
-/* An object that owns the block of the tag, which has none then. */
-static PyObject *numbers_of(Tag *tag)
+/* A huge page in which the columns of many short runs lie, side by side, for as long as one of them is in use. The one
+ * that is filled at present, or NULL, and how many of its rows are taken; both change under the GIL alone. */
+static Numbers *shelf;
+static size_t shelved;
+
+/* An object whose numbers from `first` on are the tag's columns, each with this room; the tag has none then. */
+static Numbers *numbers_of(Tag *tag, size_t *first, size_t *room)
 {
-    PyObject *made = PyType_GenericAlloc(numbers_type, 0);
-    if (!made)
-        return NULL;
-    Numbers *numbers = (Numbers *)made;
-    numbers->data = tag->steps, numbers->room = tag->room;
-    if (!mapped_size(tag->room) && tag->count) {
-        /* Gives back what is not used; of what was mapped that was never touched. */
-        void *place = tag->count <= SHORT ? on_shelf(tag->count) : NULL;
-        lay_out(place ? place : numbers->data, tag->count, numbers->data, tag->room, tag->count);
-        if (place) {
-            free(numbers->data);
-            numbers->data = place, numbers->shelf = shelf;
-        } else if ((place = realloc(numbers->data, tag->count * ROW)))
-            numbers->data = place;
-        numbers->room = tag->count;
+    Numbers *numbers;
+    uint8_t *less, *block = (uint8_t *)tag->steps;
+    size_t count = tag->count;
+    *first = 0, *room = tag->room;
+    if (count <= SHORT) {
+        if (!shelf || SHELF_ROOM - shelved < count) {
+            Py_XDECREF((PyObject *)shelf);
+            shelved = 0;
+            if (!(shelf = numbers_new(block_new(SHELF_ROOM), SHELF_ROOM)))
+                return NULL;
+        }
+        lay_out(shelf->data + shelved * ROW, count, block, tag->room, count);
+        block_free(block, tag->room);
+        *first = 3 * shelved, *room = count;
+        shelved += count;
+        numbers = shelf;
+        Py_INCREF((PyObject *)numbers);
+    } else {
+        if (!mapped_size(tag->room)) { /* of what was mapped, that which is not used was never touched */
+            lay_out(block, count, block, tag->room, count);
+            block = (less = realloc(block, count * ROW)) ? less : block;
+            *room = count;
+        }
+        numbers = numbers_new(block, *room);
     }
     tag->steps = NULL, tag->values = tag->times = NULL, tag->count = tag->room = 0;
-    return made;
+    return numbers;
 }
 
 static int usable(const Scanner *self)
@@ -887,13 +883,14 @@ static PyObject *scanner_take(PyObject *object, PyObject *unused)
         Tag *tag = &self->tags[at];
         if (tag->place < 0)
             continue;
-        Py_ssize_t count = (Py_ssize_t)tag->count;
-        PyObject *row = NULL, *block = tag->steps ? numbers_of(tag) : NULL;
+        size_t first, room, count = tag->count;
+        PyObject *row = NULL;
+        Numbers *block = tag->steps ? numbers_of(tag, &first, &room) : NULL;
         if (block)
-            row = Py_BuildValue("y#On", tag->name, (Py_ssize_t)tag->name_size, block, count);
+            row = Py_BuildValue("y#Nnnn", tag->name, (Py_ssize_t)tag->name_size, block, (Py_ssize_t)first,
+                (Py_ssize_t)room, (Py_ssize_t)count);
         else if (!PyErr_Occurred())
             PyErr_SetString(PyExc_RuntimeError, "the points have been taken");
-        Py_XDECREF(block);
         if (!row || PyList_SetItem(taken, tag->place, row) < 0)
             Py_CLEAR(taken);
     }
@@ -911,7 +908,8 @@ static PyMethodDef scanner_methods[] = {
     {"know", scanner_know, METH_VARARGS, "Whether the tag belongs to another plugin, and the metadata that says so."},
     {"purge", scanner_purge, METH_VARARGS, "Drop each tag's latest points at this step and above; how many they were."},
     {"sizes", scanner_sizes, METH_NOARGS, "Each tag that has had points, and how many it has."},
-    {"take", scanner_take, METH_NOARGS, "Each tag that has had points, the block of its columns, and how long they are; once only."},
+    {"take", scanner_take, METH_NOARGS,
+        "Each tag that has had points, the block of its columns, where they begin, each one's room, and length; once only."},
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef scanner_attributes[] = {

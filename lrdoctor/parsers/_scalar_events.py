@@ -9,10 +9,9 @@ understands and leaves every other one, and all damage, to what is here.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
-from operator import length_hint
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -25,7 +24,7 @@ from lrdoctor.parsers._damage import Damage
 from lrdoctor.parsers._event import FLOAT, MalformedError, Value, decode
 from lrdoctor.parsers._metrics import tell_tags
 from lrdoctor.parsers._series import Logged
-from lrdoctor.parsers._tfrecord import anywhere
+from lrdoctor.parsers._tfrecord import Batch, anywhere
 
 if TYPE_CHECKING:
     from lrdoctor.parsers import _events
@@ -34,6 +33,11 @@ SMALL_TENSOR = 512
 """Bytes. One number with its type and shape takes 20; a longer tensor is no scalar, and is not decoded."""
 WINDOW = 1 << 19
 """Bytes that the accelerator reads at once; they stay in the second-level cache."""
+WALL_TIME, STEP = 0x09, 0x10
+"""Keys of an event's first two fields."""
+NOWHERE = 1 << 40
+"""Behind the end of every record."""
+NO_RECORDS = Batch(0, b"", np.zeros(0, np.int64), np.zeros(0, np.int64), [])
 SCALARS = b"scalars"
 HPARAMS = b"_hparams_/session_start_info"
 ARGUMENTS = b"args/text_summary"
@@ -44,38 +48,10 @@ class Column:
 
     def __init__(self) -> None:
         self.steps, self.values, self.times = array("q"), array("d"), array("d")
-        self.rows: list[bytes] = []
-        """Records that come after these points, each of the shape below."""
+        self.rows: list[int] = []
+        """Records of the present batch that come after these points, each of the shape below."""
         self.before, self.behind = b"", b""
         """What stands in those records between the step and the number, and behind the number."""
-
-
-def settle(columns: Sequence[Column]) -> None:
-    """Take the points out of the records that wait: wall time at 1, step from 10 on, number where the shape says."""
-    columns = [column for column in columns if column.rows]
-    if not columns:
-        return
-    rows = list(chain.from_iterable(column.rows for column in columns))
-    content = b"".join(rows)
-    counts = [len(column.rows) for column in columns]
-    sizes = np.fromiter(map(len, rows), np.int64, len(rows))
-    ends = np.cumsum(sizes)
-    starts = ends - sizes
-    numbers = ends - np.repeat([4 + len(column.behind) for column in columns], counts)
-    digits = numbers - np.repeat([len(column.before) for column in columns], counts) - starts - 10
-    steps = np.zeros(len(rows), np.int64)
-    for place in range(int(digits.max())):
-        digit = anywhere(content, "u1")[starts + 10 + place].astype(np.int64) & 0x7F
-        steps |= np.where(place < digits, digit << 7 * place, 0)
-    values = anywhere(content, "<f4")[numbers].astype("<f8")
-    times = anywhere(content, "<f8")[starts + 1]
-    at = 0
-    for column, count in zip(columns, counts, strict=True):
-        column.rows.clear()
-        column.steps.frombytes(steps[at : at + count].tobytes())
-        column.values.frombytes(values[at : at + count].tobytes())
-        column.times.frombytes(times[at : at + count].tobytes())
-        at += count
 
 
 class Points:
@@ -83,6 +59,8 @@ class Points:
 
     def __init__(self) -> None:
         self.tags: dict[bytes, Column] = {}
+        self.batch, self.steps = NO_RECORDS, NO_RECORDS.starts
+        """The records that are being read, and the step of each, as far as that is a number behind a wall time."""
         self._most = limits.current().tags
 
     def append(self, tag: bytes, step: int, value: float, time: float) -> bool:
@@ -93,15 +71,53 @@ class Points:
                 return False
             column = self.tags[tag] = Column()
         if column.rows:
-            settle([column])
+            self.settle([column])
         column.steps.append(step)
         column.values.append(value)
         column.times.append(time)
         return True
 
+    def begin(self, batch: Batch) -> list[int]:
+        """Go on to these records, and where in the data of each its step ends; far behind where there is none."""
+        self.batch = batch
+        byte, at = anywhere(batch.content, "u1"), batch.starts
+        going = (byte.take(at, mode="clip") == WALL_TIME) & (byte.take(at + 9, mode="clip") == STEP)
+        ends = np.where(going, 10, NOWHERE)
+        self.steps = np.zeros(len(at), np.int64)
+        for place in range(9):  # one of ten bytes is negative, and for the slow way
+            digit = byte.take(at + (10 + place), mode="clip")
+            self.steps |= np.where(going, (digit & 0x7F).astype(np.int64) << 7 * place, 0)
+            ends += going
+            going &= digit > 0x7F
+            if not going.any():
+                break
+        ends[going] = NOWHERE
+        found: list[int] = ends.tolist()
+        return found
+
+    def settle(self, columns: Iterable[Column]) -> None:
+        """Take the points out of the records that wait: the number stands where the shape says."""
+        columns = [column for column in columns if column.rows]
+        if not columns:
+            return
+        counts = [len(column.rows) for column in columns]
+        rows = np.fromiter(chain.from_iterable(column.rows for column in columns), np.int64, sum(counts))
+        starts = self.batch.starts[rows]
+        numbers = self.batch.ends[rows] - np.repeat([4 + len(column.behind) for column in columns], counts)
+        steps = self.steps[rows]
+        values = anywhere(self.batch.content, "<f4")[numbers].astype("<f8")
+        times = anywhere(self.batch.content, "<f8")[starts + 1]
+        at = 0
+        for column, count in zip(columns, counts, strict=True):
+            column.rows.clear()
+            column.steps.frombytes(steps[at : at + count].tobytes())
+            column.values.frombytes(values[at : at + count].tobytes())
+            column.times.frombytes(times[at : at + count].tobytes())
+            at += count
+
     def purge(self, step: int) -> int:
         """Drop each tag's latest points at this step and above it; how many they were."""
-        settle(list(self.tags.values()))
+        self.settle(self.tags.values())
         gone = 0
         for column in self.tags.values():
             keep = len(column.steps)
@@ -115,16 +131,18 @@ class Points:
         """Each tag that has had points, and how many it has."""
         return [(tag, len(column.steps)) for tag, column in self.tags.items()]
 
-    def take(self) -> Iterator[tuple[bytes, bytes, int]]:
-        """Each tag that has had points; the block of its steps, values and wall times, one after the other and each a
-        third of it; and how many they are. Once only, since what was taken is let go of: no two tags are held twice.
+    def take(self) -> Iterator[tuple[bytes, bytes, int, int, int]]:
+        """Each tag that has had points; the block that holds its steps, values and wall times, one after the other;
+        where in it they begin; the room that each of the three has; and how many points they are.
+
+        Once only, since what was taken is let go of: no two tags are held twice.
         """
         for tag in list(self.tags):
             column = self.tags.pop(tag)
             block = b"".join((column.steps, column.values, column.times))
             count = len(column.steps)
             column.steps, column.values, column.times = array("q"), array("d"), array("d")
-            yield tag, block, count
+            yield tag, block, 0, count, count
 
 
 class Scalars:
@@ -148,8 +166,8 @@ class Scalars:
         """Where the points of each file but the first begin."""
         self._plugins: dict[bytes, bytes] = {}
         """Which plugin a tag belongs to; only its first value says so."""
-        self._known: dict[bytes | tuple[bytes, bytes], Callable[[bytes], None]] = {}
-        """What adds a record to the rows of its column, by the shape of the record."""
+        self._known: dict[bytes | tuple[bytes, bytes], Callable[[int], None]] = {}
+        """What adds a record's number to the rows of its column, by the shape of the record."""
         self._behind: set[int] = set()
         """How many bytes may stand behind the number in a known shape."""
 
@@ -172,47 +190,44 @@ class Scalars:
     def columns(self) -> dict[str, Logged]:
         """The points of each tag that has some, in the order in which the tags were met; nothing is read after this."""
         found: dict[str, Logged] = {}
-        for tag, block, count in (self._scanner or self._points).take():
+        before: object = None
+        for tag, block, first, room, size in (self._scanner or self._points).take():
             name = tag.decode("utf-8", "backslashreplace")
             while name in found:
                 name += "'"
-            if count:
+            if not size:
+                continue
+            if block is not before:  # short columns share one
                 whole_numbers, numbers = np.frombuffer(block, np.int64), np.frombuffer(block)
-                room = len(numbers) // 3
-                found[name] = Logged(
-                    steps=whole_numbers[:count],
-                    values=numbers[room : room + count],
-                    wall_times=numbers[2 * room : 2 * room + count],
-                    later_files=tuple(self._later.get(tag, ())),
-                )
+                before = block
+            second, third = first + room, first + 2 * room
+            found[name] = Logged(
+                steps=whole_numbers[first : first + size],
+                values=numbers[second : second + size],
+                wall_times=numbers[third : third + size],
+                later_files=tuple(self._later.get(tag, ())),
+            )
         return found
 
     # ---------------------------------------------------------------------------------------------------- two ways
 
     def _by_python(self, file: BinaryIO, damage: Damage, stop: int) -> None:
         known, behind = self._known, self._behind
-        for offsets, datas in tfrecord.batches(file, damage, stop):
-            left = iter(datas)
-            for data in left:
-                add = None
-                try:
-                    if data[0] == 0x09 and data[9] == 0x10:
-                        # Where the step ends; one of ten bytes is negative, and for the slow way.
-                        at = 11 if data[10] < 0x80 else 12 if data[11] < 0x80 else 13 if data[12] < 0x80 else _end(data)
-                        add = known.get(data[at:-4])
-                        if add is None:
-                            for size in behind:
-                                add = known.get((data[at : -size - 4], data[-size:]))
-                                if add is not None:
-                                    break
-                except IndexError:
-                    pass
+        for batch in tfrecord.batches(file, damage, stop):
+            step_ends = self._points.begin(batch)
+            for number, data, at in zip(range(len(step_ends)), batch.datas, step_ends, strict=True):
+                add = known.get(data[at:-4])
+                if add is None:
+                    for size in behind:
+                        add = known.get((data[at : -size - 4], data[-size:]))
+                        if add is not None:
+                            break
                 if add is not None:
-                    add(data)
+                    add(number)
                 else:
-                    # Counted only here: a counter would be a twentieth of all that is done for a record.
-                    self._record(int(offsets[len(datas) - 1 - length_hint(left)]), data, damage)
-            settle(list(self._points.tags.values()))
+                    self._record(batch.place(number), data, damage)
+            self._points.settle(self._points.tags.values())
+        self._points.batch = NO_RECORDS  # lets go of the last ones
 
     def _by_accelerator(self, scanner: _events.Scanner, file: BinaryIO, damage: Damage, stop: int) -> None:
         from lrdoctor.parsers import _events
@@ -222,6 +237,9 @@ class Scalars:
         while at is not None:
             what, at, length = scanner.scan(descriptor, at, stop)
             size = tfrecord.HEADER + length + tfrecord.FOOTER
+            if what == _events.END:
+                tfrecord.truncated(length, at, damage)
+                return
             if what == _events.UNUSUAL:
                 file.seek(at + tfrecord.HEADER)
                 self._record(at, file.read(length), damage)
@@ -231,11 +249,8 @@ class Scalars:
                 at += size
             elif what == _events.LOST:
                 at = tfrecord.found_again(file, at, damage)
-            elif what == _events.TOO_LONG:
-                at = tfrecord.behind_long(file, at, size, damage)
             else:
-                tfrecord.truncated(length, at, damage)
-                return
+                at = tfrecord.behind_long(file, at, size, damage)
 
     # --------------------------------------------------------------------------------------------------- one event
 

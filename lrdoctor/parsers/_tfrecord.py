@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import re
 import struct
+from array import array
 from collections.abc import Callable, Iterator
 from functools import cache
 from types import ModuleType
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +34,9 @@ _UINT32 = struct.Struct("<I").unpack_from
 _NOT_ZERO = re.compile(rb"[^\0]")
 
 
+@cache
 def accelerator() -> ModuleType | None:
-    """The part in C, where it was built and `LRDOCTOR_PURE_PYTHON` is not set."""
+    """The part in C, where it was built and `LRDOCTOR_PURE_PYTHON` was not set when first asked for."""
     if os.environ.get("LRDOCTOR_PURE_PYTHON", "0") not in ("", "0"):
         return None
     try:
@@ -92,9 +94,24 @@ def _masked(crc: Any) -> Any:
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def batches(file: BinaryIO, damage: Damage, stop: int = NO_STOP) -> Iterator[tuple[Ints, list[bytes]]]:
-    """Offsets and data of the sound records that begin at `stop` or before, many at a time; what is not sound goes to
-    `damage`, in its turn.
+class Batch(NamedTuple):
+    """Records that follow one another in what was read at once."""
+
+    offset: int
+    """Where in the file that begins."""
+    content: bytes
+    starts: Ints
+    ends: Ints
+    """Where in it the data of each record begins and ends."""
+    datas: list[bytes]
+
+    def place(self, record: int) -> int:
+        """Where in the file a record begins."""
+        return self.offset + int(self.starts[record]) - HEADER
+
+
+def batches(file: BinaryIO, damage: Damage, stop: int = NO_STOP) -> Iterator[Batch]:
+    """The sound records that begin at `stop` or before, many at a time. What is not goes to `damage`, in its turn.
 
     Memory is bound by what the file holds, never by what a length declares.
     """
@@ -111,27 +128,26 @@ def batches(file: BinaryIO, damage: Damage, stop: int = NO_STOP) -> Iterator[tup
         datas: list[bytes] = []
         last = min(end - HEADER, stop - at)
         while here <= last:
-            header = content[here : here + HEADER]
             try:
-                following = here + sizes[header]
+                while here <= last:
+                    start = here + HEADER
+                    here += sizes[content[here:start]]
+                    datas.append(content[start : here - FOOTER])
             except KeyError:
-                length = length_of(header)
+                length = length_of(content[here:start])
+                lost = length is None
                 if length is None:
-                    lost = True
                     break
                 if HEADER + length + FOOTER > longest:
                     needed = HEADER + length + FOOTER
                     break
                 if len(sizes) == REMEMBERED:
                     sizes.clear()
-                sizes[header] = HEADER + length + FOOTER
-                continue
-            if following > end:
-                needed = following - here
-                break
-            datas.append(content[here + HEADER : following - FOOTER])
-            here = following
-        yield from _sound(content, at, datas, damage)
+                sizes[content[here:start]] = HEADER + length + FOOTER
+        if here > end:  # the last one is not all there
+            here, needed = start - HEADER, here - (start - HEADER)
+            datas.pop()
+        yield from _sound(at, content, datas, damage)
         at += here
         if at > stop:
             return
@@ -144,22 +160,22 @@ def batches(file: BinaryIO, damage: Damage, stop: int = NO_STOP) -> Iterator[tup
             return
 
 
-def _sound(content: bytes, start: int, datas: list[bytes], damage: Damage) -> Iterator[tuple[Ints, list[bytes]]]:
-    """Those of the records whose checksum holds; one follows the other in the content, which stands at `start`."""
+def _sound(offset: int, content: bytes, datas: list[bytes], damage: Damage) -> Iterator[Batch]:
+    """Those of the records whose checksum holds; one follows the other in the content."""
     if not datas:
         return
-    crcs = np.fromiter(map(_crc32c_of(accelerator()), datas), np.uint64, len(datas))
+    crcs = np.frombuffer(array("I", list(map(_crc32c_of(accelerator()), datas))), np.uint32)
     ends = np.cumsum(np.fromiter(map(len, datas), np.int64, len(datas)) + HEADER + FOOTER)
-    offsets = np.concatenate(([start], start + ends[:-1]))
-    bad = np.flatnonzero(_masked(crcs) != anywhere(content, "<u4")[ends - FOOTER])
+    ends -= FOOTER
+    starts = np.concatenate(([HEADER], ends[:-1] + HEADER + FOOTER))
+    bad = np.flatnonzero(_masked(crcs) != anywhere(content, "<u4")[ends])
     done = 0
-    for one in bad.tolist():
+    for one in [*bad.tolist(), len(datas)]:
         if one > done:
-            yield offsets[done:one], datas[done:one]
-        bad_checksum(int(offsets[one]), damage)
+            yield Batch(offset, content, starts[done:one], ends[done:one], datas[done:one])
+        if one < len(datas):
+            bad_checksum(offset + int(starts[one]) - HEADER, damage)
         done = one + 1
-    if done < len(datas):
-        yield (offsets[done:], datas[done:]) if done else (offsets, datas)
 
 
 def anywhere(content: bytes, dtype: str) -> NDArray[Any]:

@@ -28,7 +28,7 @@ def read(files: Sequence[bytes], folder: Path, stop: int, pure: bool, limits: di
     """Everything that a reader makes of these files, in a form that can be compared bit by bit."""
     chosen = Limits(**{name: limit for name, limit in limits.items() if name.islower()})
     with pytest.MonkeyPatch.context() as patch, in_force(chosen):
-        patch.setenv("LRDOCTOR_PURE_PYTHON", "1" if pure else "0")
+        patch.setattr(_tfrecord, "accelerator", lambda: None if pure else events)
         for name in filter(str.isupper, limits):
             patch.setattr(_tfrecord if name == "CHUNK" else _scalar_events, name, limits[name])
         scalars = Scalars()
@@ -314,13 +314,9 @@ def test_a_file_that_cannot_be_read_is_an_error_of_the_system(tmp_path: Path) ->
 def test_points_are_taken_once_and_cannot_be_changed() -> None:
     one = scanner()
     assert one.append(b"loss", 3, 0.5, 9.0)
-    ((tag, block, count),) = one.take()
-    assert (tag, count, list(np.frombuffer(block, np.int64, 1)), list(np.frombuffer(block)[1:])) == (
-        b"loss",
-        1,
-        [3],
-        [0.5, 9.0],
-    )
+    ((tag, block, first, room, count),) = one.take()
+    step, value, time = np.frombuffer(block)[first : first + 3]
+    assert (tag, room, count, step.view(np.int64), value, time) == (b"loss", 1, 1, 3, 0.5, 9.0)
     assert memoryview(block).readonly
     with pytest.raises(RuntimeError, match="taken"):
         one.take()
@@ -332,16 +328,17 @@ def test_what_was_taken_outlives_the_scanner() -> None:
     one = scanner()
     for step in range(1000):
         one.append(b"loss", step, 0.5, 9.0)
-    steps = np.frombuffer(one.take()[0][1], np.int64, 1000)
-    del one
+    ((_, block, first, _, _),) = one.take()
+    steps = np.frombuffer(block, np.int64)[first : first + 1000]
+    del one, block
     assert steps.tolist() == list(range(1000))
 
 
 def taken(one: Any) -> dict[bytes, NDArray[np.float64]]:
     """The columns of each tag, shape (3, n), the steps as floats."""
     found = {}
-    for tag, block, count in one.take():
-        columns = np.frombuffer(block).reshape(3, -1)[:, :count]
+    for tag, block, first, room, count in one.take():
+        columns = np.frombuffer(block)[first : first + 3 * room].reshape(3, room)[:, :count]
         found[tag] = np.vstack([columns[0].view(np.int64), columns[1:]])
     return found
 
@@ -374,8 +371,8 @@ def test_what_shares_memory_is_freed_one_by_one() -> None:
         if number % 7 == 0:
             assert (columns[1] == number).all()
         else:
-            ((_, block, count),) = columns
-            assert (np.frombuffer(block)[count : 2 * count] == number).all()
+            ((_, block, first, room, count),) = columns
+            assert (np.frombuffer(block)[first + room : first + room + count] == number).all()
 
 
 def test_a_long_file_is_read_as_in_python(tmp_path: Path, made: Any) -> None:
@@ -419,8 +416,9 @@ def test_a_scanner_at_work_is_not_used_by_another_thread(tmp_path: Path, made: A
 
 
 def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = _tfrecord.accelerator.__wrapped__  # it is asked once per process
     for value, off in (("1", True), ("yes", True), ("0", False), ("", False)):
         monkeypatch.setenv("LRDOCTOR_PURE_PYTHON", value)
-        assert (_tfrecord.accelerator() is None) is off
+        assert (asked() is None) is off
     monkeypatch.delenv("LRDOCTOR_PURE_PYTHON")
-    assert _tfrecord.accelerator() is events
+    assert asked() is events

@@ -11,6 +11,7 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from lrdoctor.limits import Limits, in_force
+from lrdoctor.parsers import _tfrecord
 from lrdoctor.parsers._damage import Damage
 from lrdoctor.parsers._event import MalformedError, decode
 from lrdoctor.parsers._scalar_events import Points, Scalars
@@ -27,7 +28,8 @@ def read(content: bytes, tmp_path: Path, scalars: Scalars | None = None) -> tupl
 
 @pytest.fixture(autouse=True, params=["accelerator", "plain Python"])
 def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LRDOCTOR_PURE_PYTHON", "1" if request.param == "plain Python" else "0")
+    if request.param == "plain Python":
+        monkeypatch.setattr(_tfrecord, "accelerator", lambda: None)
 
 
 # --- one event --------------------------------------------------------------------------------------------------------
@@ -149,8 +151,6 @@ def test_memory_is_a_small_multiple_of_the_points(tmp_path: Path, made: Any) -> 
 
 
 def test_a_checksum_can_be_computed_without_any_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lrdoctor.parsers import _tfrecord
-
     monkeypatch.setitem(__import__("sys").modules, "google_crc32c.cext", None)
     _tfrecord._crc32c_of.cache_clear()
     try:

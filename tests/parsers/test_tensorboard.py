@@ -24,7 +24,7 @@ from tensorboard.util.tensor_util import make_ndarray, make_tensor_proto
 
 from lrdoctor.errors import LogError, NotALog
 from lrdoctor.model import Run, Status
-from lrdoctor.parsers import tensorboard
+from lrdoctor.parsers import _tfrecord, tensorboard
 from lrdoctor.roles import RoleNames
 
 DATA = Path(__file__).parents[1] / "data" / "tensorboard"
@@ -34,7 +34,8 @@ fuzzed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], d
 
 @pytest.fixture(autouse=True, params=["accelerator", "plain Python"])
 def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LRDOCTOR_PURE_PYTHON", "1" if request.param == "plain Python" else "0")
+    if request.param == "plain Python":
+        monkeypatch.setattr(_tfrecord, "accelerator", lambda: None)
 
 
 def read(*files: Path, home: Path | None = None) -> Run:

@@ -17,7 +17,7 @@ from lrdoctor.parsers._damage import Damage
 
 def read(content: bytes) -> tuple[list[bytes], list[str]]:
     damage = Damage(Path("x"))
-    found = [data for _, datas in _tfrecord.batches(io.BytesIO(content), damage) for data in datas]
+    found = [data for batch in _tfrecord.batches(io.BytesIO(content), damage) for data in batch.datas]
     return found, [incident.kind for incident in damage.incidents()]
 
 
@@ -28,17 +28,18 @@ def test_reads_records_of_any_length(made: Any) -> None:
 
 def test_tells_where_each_record_begins(made: Any) -> None:
     content = made.record(b"one") + made.record(b"two")
-    ((offsets, datas),) = _tfrecord.batches(io.BytesIO(content), Damage(Path()))
-    assert (offsets.tolist(), datas) == ([0, 19], [b"one", b"two"])
+    (batch,) = _tfrecord.batches(io.BytesIO(content), Damage(Path()))
+    assert ([batch.place(0), batch.place(1)], batch.datas) == ([0, 19], [b"one", b"two"])
+    assert (batch.starts.tolist(), batch.ends.tolist()) == ([12, 31], [15, 34])
 
 
 def test_records_are_given_in_their_turn_with_the_damage_between(made: Any) -> None:
     records = [bytearray(made.record(bytes([n]) * 5)) for n in range(6)]
     records[2][14] ^= 1
     records[4][14] ^= 1
-    damage, met = Damage(Path()), []
-    for _, datas in _tfrecord.batches(io.BytesIO(b"".join(records)), damage):
-        met.append((datas, len(damage.incidents())))
+    damage = Damage(Path())
+    read = _tfrecord.batches(io.BytesIO(b"".join(records)), damage)
+    met = [(batch.datas, len(damage.incidents())) for batch in read]
     assert met == [([b"\0" * 5, b"\1" * 5], 0), ([b"\3" * 5], 1), ([b"\5" * 5], 2)]
 
 
