@@ -147,7 +147,7 @@ def bare(folder: Path) -> Read:
 def lrdoctor(folder: Path) -> Read:
     """The columns of every file."""
     from lrdoctor.parsers._damage import Damage
-    from lrdoctor.parsers._files import open_regular
+    from lrdoctor.parsers._files import opened
     from lrdoctor.parsers._scalar_events import Scalars
     from lrdoctor.parsers._tfrecord import accelerator
 
@@ -159,8 +159,9 @@ def lrdoctor(folder: Path) -> Read:
         runs = []
         for path in files:
             scalars = Scalars()
-            with open_regular(path) as file:
-                scalars.read(file, Damage(path))
+            descriptor = opened(path)
+            scalars.read(descriptor, Damage(path))
+            os.close(descriptor)
             runs.append(scalars.columns())
         return [column.values for columns in runs for column in columns.values()]
 

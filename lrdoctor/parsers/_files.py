@@ -19,8 +19,8 @@ LFS_POINTER = b"version https://git-lfs"
 PIECE = 1 << 20
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """The file, open for reading. Raises `LogError` for what is no regular file or cannot be opened.
+def opened(path: Path) -> int:
+    """The descriptor of the file, open for reading. Raises `LogError` for what is no regular file or cannot be opened.
 
     A pipe or a device is never opened: that could block for ever, or do something. The second look, at what was really
     opened, is for a path that changed between the two; `O_NONBLOCK` keeps such an open from hanging.
@@ -35,17 +35,25 @@ def open_regular(path: Path) -> BinaryIO:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise NotALog("not a regular file")
-        return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise
+    return descriptor
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """The file, open for reading; raises as `opened` does."""
+    return os.fdopen(opened(path), "rb")
 
 
 def head(path: Path, size: int) -> bytes | None:
     """The first bytes of a regular file, or None where there is none to read: for `claims`, which never raises."""
     try:
-        with open_regular(path) as file:
-            return file.read(size)
+        descriptor = opened(path)
+        try:
+            return os.read(descriptor, size)
+        finally:
+            os.close(descriptor)
     except (LogError, OSError):
         return None
 

@@ -8,6 +8,7 @@ understands and leaves every other one, and all damage, to what is here.
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -176,16 +177,17 @@ class Scalars:
         """Values that are no scalars: images, histograms, text."""
         return self._others + (self._scanner.others if self._scanner is not None else 0)
 
-    def read(self, file: BinaryIO, damage: Damage, stop: int = tfrecord.NO_STOP) -> None:
-        """Add the points of one file, which follows those read before, up to the record that begins at `stop`."""
+    def read(self, descriptor: int, damage: Damage, stop: int = tfrecord.NO_STOP) -> None:
+        """Add the points of one open file, which follows those read before, up to the record that begins at `stop`."""
         store = self._scanner or self._points
         for tag, size in store.sizes() if self._files else ():
             self._later.setdefault(tag, []).append(size)
         self._files += 1
         if self._scanner is not None:
-            self._by_accelerator(self._scanner, file, damage, stop)
+            self._by_accelerator(self._scanner, descriptor, damage, stop)
         else:
-            self._by_python(file, damage, stop)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                self._by_python(file, damage, stop)
 
     def columns(self) -> dict[str, Logged]:
         """The points of each tag that has some, in the order in which the tags were met; nothing is read after this."""
@@ -229,10 +231,10 @@ class Scalars:
             self._points.settle(self._points.tags.values())
         self._points.batch = NO_RECORDS  # lets go of the last ones
 
-    def _by_accelerator(self, scanner: _events.Scanner, file: BinaryIO, damage: Damage, stop: int) -> None:
+    def _by_accelerator(self, scanner: _events.Scanner, descriptor: int, damage: Damage, stop: int) -> None:
         from lrdoctor.parsers import _events
 
-        descriptor = file.fileno()
+        file: BinaryIO | None = None
         at: int | None = 0
         while at is not None:
             what, at, length = scanner.scan(descriptor, at, stop)
@@ -240,6 +242,7 @@ class Scalars:
             if what == _events.END:
                 tfrecord.truncated(length, at, damage)
                 return
+            file = file or os.fdopen(descriptor, "rb", closefd=False)  # most files need none
             if what == _events.UNUSUAL:
                 file.seek(at + tfrecord.HEADER)
                 self._record(at, file.read(length), damage)

@@ -19,7 +19,7 @@ from lrdoctor.errors import LogError, NotALog
 from lrdoctor.model import Floats, Run, Scalar, Series, Status
 from lrdoctor.parsers._beside import beside, planned
 from lrdoctor.parsers._damage import Damage
-from lrdoctor.parsers._files import LFS_POINTER, changed, folders_above, head, natural, open_regular, reason
+from lrdoctor.parsers._files import LFS_POINTER, changed, folders_above, head, natural, opened, reason
 from lrdoctor.parsers._scalar_events import Scalars
 from lrdoctor.parsers._series import Logged, order
 from lrdoctor.parsers._tfrecord import HEADER, length_of
@@ -92,8 +92,11 @@ def _beginning(path: Path) -> Scalars:
     """What the first bytes of a file hold; nothing where it cannot be read."""
     scalars = Scalars()
     try:
-        with open_regular(path) as file:
-            scalars.read(file, Damage(path), FIRST_BYTES)
+        descriptor = opened(path)
+        try:
+            scalars.read(descriptor, Damage(path), FIRST_BYTES)
+        finally:
+            os.close(descriptor)
     except (LogError, OSError):
         return Scalars()
     return scalars
@@ -231,16 +234,19 @@ def _relative(folder: Path, home: Path) -> str:
 
 
 def _read_file(path: Path, scalars: Scalars, damage: Damage) -> None:
-    with open_regular(path) as file:
-        first = file.read(len(LFS_POINTER))
+    descriptor = opened(path)
+    try:
+        first = os.read(descriptor, len(LFS_POINTER))
         if first == LFS_POINTER:
             raise LogError("a git-lfs pointer: the file itself was not fetched (git lfs pull)")
         if not first:
             raise LogError("an empty file")
         try:
-            scalars.read(file, damage)
+            scalars.read(descriptor, damage)
         except OSError as error:
             damage.add("", "read_failed", f"the file could not be read to its end: {reason(error)}", 0)
+    finally:
+        os.close(descriptor)
 
 
 def _by_tag(folders: Mapping[str, Mapping[str, Logged]]) -> dict[str, Logged]:

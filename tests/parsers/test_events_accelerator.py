@@ -38,7 +38,7 @@ def read(files: Sequence[bytes], folder: Path, stop: int, pure: bool, limits: di
             path.write_bytes(content)
             damage = Damage(path)
             with path.open("rb") as file:
-                scalars.read(file, damage, stop)
+                scalars.read(file.fileno(), damage, stop)
             incidents.append(damage.incidents())
         columns = {
             tag: (one.steps.tobytes(), one.values.tobytes(), one.wall_times.tobytes(), one.later_files)  # type: ignore[union-attr]

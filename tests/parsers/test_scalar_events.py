@@ -22,7 +22,7 @@ def read(content: bytes, tmp_path: Path, scalars: Scalars | None = None) -> tupl
     path.write_bytes(content)
     scalars = scalars or Scalars()
     with path.open("rb") as file:
-        scalars.read(file, damage)
+        scalars.read(file.fileno(), damage)
     return scalars, damage
 
 
@@ -136,7 +136,7 @@ def test_reading_can_stop_early(tmp_path: Path, made: Any) -> None:
     for stop, count in ((0, 1), (len(record) - 1, 1), (len(record), 2), (3 * len(record), 4), (1 << 40, 10)):
         scalars, damage = Scalars(), Damage(path)
         with path.open("rb") as file:
-            scalars.read(file, damage, stop)
+            scalars.read(file.fileno(), damage, stop)
         assert (len(scalars.columns()["loss"].steps), damage.incidents()) == (count, ())
 
 
