@@ -65,7 +65,7 @@ GLUED = {
 }
 FOREIGN = {
     "损失": "loss", "训练损失": "train loss", "验证损失": "val loss", "测试损失": "test loss", "学习率": "lr",
-    "步数": "step", "轮次": "epoch", "准确率": "accuracy", "損失": "loss", "訓練損失": "train loss",
+    "步数": "step", "轮次": "epoch", "训练轮次": "epoch", "准确率": "accuracy", "損失": "loss", "訓練損失": "train loss",
     "検証損失": "val loss", "学習率": "lr",
     "lernrate": "lr", "perte": "loss", "pérdida": "loss", "perdida": "loss", "потери": "loss",
     "époque": "epoch", "época": "epoch", "epoche": "epoch", "schritt": "step",

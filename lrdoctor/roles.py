@@ -41,7 +41,7 @@ from lrdoctor._names import (
 )
 from lrdoctor.model import Floats, Role, Series
 
-__all__ = ["TEST", "TRAIN", "VALIDATION", "RoleNames", "lower_is_better"]
+__all__ = ["TEST", "TRAIN", "VALIDATION", "RoleNames", "lower_is_better", "of_episodes"]
 
 SUM = "+"
 """`train/box_loss+cls_loss` is the sum of both, and the total loss where a log has only its parts."""
@@ -58,7 +58,8 @@ KEPT = 1 << 10
 _GROUP = re.compile(r"(pg|group|param|params)?[0-9]*")
 
 
-_OF_EPISODES = re.compile(r"ep_?rew|ep_?ret(?![a-z])|episod(e|ic)_?(reward|return)", re.IGNORECASE)
+_OF_ESPNET = re.compile(r"optim[0-9]+ lr[0-9]+")
+_OF_EPISODES = re.compile(r"ep_?rew|ep_?ret(?![a-z])|episod(e|ic)[_ ]?(reward|return)", re.IGNORECASE)
 """What reinforcement learning logs: stable-baselines3's `rollout/ep_rew_mean`, Spinning Up's `AverageEpRet`, CleanRL's
 `episodic_return`, RLlib's `episode_reward_mean`."""
 
@@ -148,6 +149,11 @@ class RoleNames:
         return None
 
 
+def of_episodes(tag: str) -> bool:
+    """Whether a name is that of a reward per episode: what reinforcement learning learns from."""
+    return _OF_EPISODES.search(tag) is not None
+
+
 def lower_is_better(tag: str) -> bool | None:
     """Whether a smaller value is the better one, by the name alone; None where the name does not say.
 
@@ -217,6 +223,8 @@ def _rate(words: Sequence[str]) -> tuple[Role, int] | None:
     while words and words[0] in {"epoch", "batch", "current"}:
         words = words[1:]
     joined = " ".join(words)
+    if _OF_ESPNET.fullmatch(joined):
+        return Role.LR, TIER
     for rank, rate in enumerate(RATES):
         if joined == rate:
             return Role.LR, rank

@@ -6,6 +6,7 @@ was printed again and again. Source code, prose and configuration name such thin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from lrdoctor.model import Floats, Ints, Role
 from lrdoctor.parsers._series import LAST_STEP
 from lrdoctor.parsers._text_rows import Kind
-from lrdoctor.parsers._text_shape import OUTER_PLACE, PLACE, Shape
-from lrdoctor.roles import RoleNames
+from lrdoctor.parsers._text_shape import BRACKETED, OUTER_BRACKETED, OUTER_PLACE, PLACE, Shape
+from lrdoctor.roles import RoleNames, of_episodes
 
 FEWEST = 5
 """So many lines of one kind are no accident of prose."""
@@ -33,7 +34,12 @@ SIGNED = (
 CURVES = frozenset({Role.TRAIN_LOSS, Role.VAL_LOSS, Role.LR, Role.GRAD_NORM, Role.ACCURACY})
 NUMBERED = "step"
 """What the number is called that stands without a name at the beginning of a line."""
-NOT_VALUES = frozenset({PLACE, OUTER_PLACE})
+NOT_VALUES = frozenset({PLACE, OUTER_PLACE, BRACKETED, OUTER_BRACKETED})
+MOSTLY = 0.9
+"""A count rises from row to row but where a training begins anew."""
+UNIX_TIME = 1e9
+"""No count of steps."""
+_MODULE = re.compile(r"\w+(?:\.\w+)+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,6 +108,7 @@ class Table:
                 tags=(*shape.tags, name),
                 totals=(*(of + (of >= 0) for of in shape.totals), -1),
                 averages=(*(of + (of >= 0) for of in shape.averages), -1),
+                followers=(*(of + (of >= 0) for of in shape.followers), -1),
                 width=shape.width + 1,
             ),
             values=np.insert(self.values, at, values, axis=1),
@@ -128,7 +135,7 @@ def tables(kinds: Sequence[Kind], names: RoleNames) -> tuple[list[Table], list[s
             table = table.some(own)
         elif shape.numbered and NUMBERED not in shape.names:
             table = table.with_column(NUMBERED, table.values[:, -1])
-        found.append(table)
+        found.append(_without_counts(table))
     moving = _moving([table for table in found if len(table)])
     found = [_with_position(table, names, moving) for table in found if len(table)]
     curves = {tag for table in found for tag in table.curves}
@@ -148,6 +155,41 @@ def _moving(found: Sequence[Table]) -> frozenset[str]:
     return frozenset(alone | {name for name, values in seen.items() if len(values) > 1})
 
 
+def _without_counts(table: Table) -> Table:
+    """The table with `2.3` as the loss of `loss 100 2.3`, and not the count of steps that is its name's own number."""
+    shape = table.shape
+    for at, (name, follower) in enumerate(zip(shape.names, shape.followers, strict=True)):
+        count = table.column(name)
+        if follower >= 0 and is_count(count) and not _whole(table.values[:, follower]):
+            table = replace(table, values=table.values.copy())
+            table.values[:, at] = table.values[:, follower]
+            if NUMBERED not in table.shape.names:
+                table = table.with_column(NUMBERED, count)
+            return table
+    return table
+
+
+def is_count(column: Floats) -> bool:
+    """Whether whole numbers rise from row to row, mostly by the same; a single one may be a count."""
+    if not _whole(column) or (np.abs(column) >= UNIX_TIME).any():
+        return False
+    by = np.diff(column)
+    return not len(by) or bool((by > 0).mean() >= MOSTLY and (by == np.median(by)).mean() >= 1 / 2)
+
+
+def _counted_in_brackets(table: Table) -> tuple[str, str]:
+    """The names of the numbers in brackets that count steps and epochs, or nothing."""
+    names = table.shape.names
+    if BRACKETED not in names:
+        return "", ""
+    step = table.column(BRACKETED)
+    if OUTER_BRACKETED in names and _whole(outer := table.column(OUTER_BRACKETED)):
+        by = np.diff(outer)
+        if _whole(step) and ((by > 0) | ((by == 0) & (np.diff(step) > 0))).mean() >= MOSTLY:
+            return BRACKETED, OUTER_BRACKETED
+    return (BRACKETED if len(step) > 1 and is_count(step) else ""), ""
+
+
 def _with_position(table: Table, names: RoleNames, moving: frozenset[str]) -> Table:
     """The table with the columns that say where its rows stand, and those that are curves."""
     shape = table.shape
@@ -161,11 +203,15 @@ def _with_position(table: Table, names: RoleNames, moving: frozenset[str]) -> Ta
         step = PLACE
     if not epoch and OUTER_PLACE in shape.names and _whole(table.column(OUTER_PLACE)):
         epoch = OUTER_PLACE
+    if not step:
+        step, outer = _counted_in_brackets(table)
+        epoch = epoch or outer
     curves = tuple(
         tag
         for name, tag in zip(shape.names, shape.tags, strict=True)
         if name not in (*NOT_VALUES, step, epoch, part)
-        and (names.of(tag) in CURVES or (names.of(tag) is None and names.speak_of_curves([tag])))
+        and (names.of(tag) in CURVES or (names.of(tag) is None and names.speak_of_curves([tag])) or of_episodes(tag))
+        and (len(table) < FEWEST or not is_count(table.column(name)))
     )
     return replace(table, step=step, epoch=epoch, part=part, curves=curves)
 
