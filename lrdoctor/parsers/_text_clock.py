@@ -107,11 +107,12 @@ def clock(tables: Sequence[Table], beside: Sequence[Table]) -> Clock:
     steps = [np.full(len(table), NOWHERE, dtype=np.int64) for table in tables]
     carried = [True] * len(tables)
     orders, counts, planned, notes = [], [], [], []
-    for name in dict.fromkeys(table.step for table in tables if placed(table)):
-        its = line(tables, name, told)
+    counting = tables if any(placed(table) for table in tables) else _heads(tables, beside)
+    for name in dict.fromkeys(table.step for table in counting if placed(table)):
+        its = line(counting, name, told)
         count, note = _through(its)
         notes += note
-        for at in np.unique(its.table):
+        for at in np.unique(its.table) if counting is tables else ():
             mine = its.table == at
             steps[at][its.row[mine]] = count[mine]
             carried[at] = False
@@ -130,15 +131,19 @@ def clock(tables: Sequence[Table], beside: Sequence[Table]) -> Clock:
     return Clock(steps=steps, carried=carried, planned=max(planned, default=None), notes=tuple(notes))
 
 
-def _by_epoch(tables: Sequence[Table], beside: Sequence[Table], told: tuple[Ints, Floats]) -> Clock:
-    """Nothing counts steps: the epochs are the axis, or the headings, or the rows themselves."""
-    order, value = told
+def _heads(tables: Sequence[Table], beside: Sequence[Table]) -> list[Table]:
+    """The headings that count steps, where these say more than the epochs do: those of one name."""
     heads = [table for table in beside if table.step and table.step != PLACE]
-    if not len(order) and heads:
-        order = np.concatenate([table.order for table in heads])
-        value = np.concatenate([table.column(table.step) for table in heads])
-        ascending = np.argsort(order, kind="stable")
-        order, value = order[ascending], value[ascending]
+    _, epoch = epochs([*tables, *beside])
+    if not heads or not (any(head.epoch for head in heads) or bool((epoch == epoch[:1]).all())):
+        return []
+    most = max(heads, key=lambda head: (len(head), head.column(head.step)[-1]))
+    return [head for head in heads if head.step == most.step]
+
+
+def _by_epoch(tables: Sequence[Table], beside: Sequence[Table], told: tuple[Ints, Floats]) -> Clock:
+    """Nothing counts steps: the epochs are the axis, or the rows themselves."""
+    order, value = told
     if len(order):
         steps, carried = [], []
         for table in tables:
@@ -146,8 +151,8 @@ def _by_epoch(tables: Sequence[Table], beside: Sequence[Table], told: tuple[Ints
             own = table.column(table.epoch) if table.epoch else np.where(last >= 0, value[np.maximum(last, 0)], np.nan)
             steps.append(np.where(np.isnan(own), NOWHERE, np.nan_to_num(own)).astype(np.int64))
             carried.append(not table.epoch)
-        named = [table for table in [*tables, *beside] if table.epoch] or heads
-        totals = [total[-1] for table in named if (total := table.total(table.epoch or table.step)) is not None]
+        named = [table for table in [*tables, *beside] if table.epoch]
+        totals = [total[-1] for table in named if (total := table.total(table.epoch)) is not None]
         planned = [int(total) for total in totals if np.isfinite(total)]
         return Clock(steps=steps, carried=carried, planned=max(planned, default=None))
     # The statement that was printed most often counts; the others stand where its rows stand.
@@ -209,13 +214,21 @@ def _planned(its: Line, tables: Sequence[Table], beside: Sequence[Table]) -> lis
     total = its.total[np.isfinite(its.total)]
     if not len(total):
         return []
-    within = its.name == PLACE and np.isfinite(its.epoch).all()
-    again = (its.step[1:] < its.step[:-1]).any() and np.isfinite(its.epoch).all()
-    if not within and not again:
-        return [int(total[-1])]
     whole = [
         int(of[-1])
         for table in [*tables, *beside]
         if table.epoch and (of := table.total(table.epoch)) is not None and np.isfinite(of[-1])
     ]
-    return [max(whole) * int(total[-1])] if whole else []
+    known = np.isfinite(its.epoch).all()
+    again = (its.step[1:] < its.step[:-1]).any()
+    if again and not known:
+        return []  # counted through, but nobody says how often
+    if known and (again or its.name == PLACE):
+        return [max(whole) * int(total[-1])] if whole else []
+    if known and len(its.epoch) and its.epoch[0] == its.epoch[-1] and (max(whole, default=1) > 1 or _in_an_epoch(its)):
+        return []  # the first epoch does not tell whether the total is that of the run
+    return [int(total[-1])]
+
+
+def _in_an_epoch(its: Line) -> bool:
+    return "batch" in its.name.lower()

@@ -8,7 +8,7 @@ import numpy as np
 
 from lrdoctor.model import Role, Scalar, Status
 from lrdoctor.parsers._series import Logged
-from lrdoctor.parsers._text_rows import CRASHES, FINISHES, INTERRUPTED, NOT_A_NUMBER, Remark
+from lrdoctor.parsers._text_remarks import CRASHES, FINISHES, INTERRUPTED, NOT_A_NUMBER, Remark
 from lrdoctor.roles import RoleNames
 
 TRACEBACK = CRASHES[0]

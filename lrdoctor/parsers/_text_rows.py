@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from lrdoctor.model import Floats, Ints
 from lrdoctor.parsers._damage import Damage
+from lrdoctor.parsers._text_above import ENDS, Heading, heading, ruled
 from lrdoctor.parsers._text_lines import Block
+from lrdoctor.parsers._text_remarks import Said, remarks
 from lrdoctor.parsers._text_shape import NO_SHAPE, NUMBER, Shape, layout, matcher
 from lrdoctor.roles import RoleNames
 
@@ -26,44 +28,12 @@ MOST_LAYOUTS = 20_000
 """Kinds of line remembered at once. A log has some dozens; prose has one per line, and is forgotten."""
 MOST_SHAPES = 5_000
 """Kinds of rows kept at once, looked at from block to block like the other."""
+LEARNED_AT_ONCE = 5_000
+"""Kinds of line that are looked at when they are first seen; of further ones only what is seen again."""
 OFTEN = 8
 """Lines with the same texts before a pattern is made for them, which costs as much as splitting some dozens."""
 NEVER_A_LOG = 200_000
 """So many lines of which no two name a curve in the same way: a text of another sort."""
-CRASHES = (
-    "Traceback (most recent call last)",
-    "CUDA out of memory",
-    "OutOfMemoryError",
-    "FloatingPointError",
-    "Segmentation fault",
-    "core dumped",
-    "CUDA error",
-    "oom-kill",
-    "Out Of Memory",
-    "CANCELLED AT",
-    "ChildFailedError",
-)
-"""What stands at the end of a log whose training died."""
-NOT_A_NUMBER = re.compile(
-    r"(?i)\bloss(?: value)? (?:is|was|became|becomes|=|:)? ?(?:nan|inf|infinite|not finite|non-?finite)\b"
-    r".{0,20}(?:stop|abort|exit|terminat|quit|break)|FloatingPointError: Loss became infinite or NaN"
-    r"|non-finite loss, (?:stop|abort|exit|terminat)|Invalid loss, terminating training"
-)
-"""DETR, MAE and timm: "Loss is nan, stopping training"; detectron2's FloatingPointError; Keras' TerminateOnNaN, which
-says "Batch 3: Invalid loss, terminating training"."""
-INTERRUPTED = "KeyboardInterrupt"
-FINISHES = ("Optimization Done.", "done training in", "Training finished", "Training completed", "train_runtime")
-"""Caffe, fairseq, and what people write; Hugging Face's last line."""
-STOPS = ("topping training", "erminating training", "inite loss", "is nan", "is NaN", "is inf", "borting", "xiting")
-"""No line says that the loss was no number without one of these: looking for them is quick."""
-_SETTING = re.compile(r"^(?:\[[^\]]*\]:? ?|[0-9]+: )?\s*(?:([\w.-]+) \.{3,} (\S.*)|\[hyperparameter\]: ([^:]+): (.*))$")
-_NAMESPACE = "Namespace("
-_ARGUMENT = re.compile(r"\b(\w{1,64})=('[^']*'|\"[^\"]*\"|[^,()\[\]{}'\"]+)(?:, |$)")
-_PLAN = re.compile(r"(Total optimization steps|Num Epochs) = ([0-9,]{1,20})")
-LONGEST_SETTING = 200
-MOST_SETTINGS = 2_000
-MOST_REMARKS = 1_000
-LONGEST_NAMESPACE = 1 << 14
 
 
 @dataclass(slots=True, eq=False)
@@ -80,6 +50,12 @@ class Kind:
     def __len__(self) -> int:
         return len(self.places)
 
+    def add(self, numbers: Iterable[float], place: int, line: int) -> None:
+        """One more row."""
+        self.flat.extend(numbers)
+        self.places.append(place)
+        self.lines.append(line)
+
     def values(self) -> Floats:
         """Shape (rows, columns)."""
         return np.frombuffer(self.flat, dtype=np.float64).reshape(-1, self.shape.width)
@@ -94,41 +70,34 @@ class Kind:
 
 
 @dataclass(slots=True)
-class Remark:
-    """A line of prose that says how the training went."""
-
-    place: int
-    line: int
-    text: str
-
-
-@dataclass(slots=True)
 class Rows:
     """All that was found in one log."""
 
     kinds: dict[Shape, Kind] = field(default_factory=dict)
-    remarks: list[Remark] = field(default_factory=list)
-    hparams: dict[str, str] = field(default_factory=dict)
-    plan: dict[str, int] = field(default_factory=dict)
+    said: Said = field(default_factory=Said)
     lines: int = 0
+    learned: int = 0
+    """How many kinds of line were looked at."""
 
 
 def rows(blocks: Iterable[Block], damage: Damage, names: RoleNames) -> Rows:
     """The rows of a log."""
     found = Rows()
-    known: dict[str, _Reader | None] = {}
+    known = _Known()
     split = NUMBER.split
-    before = _Reader((0,), Kind(NO_SHAPE))
+    before, head, table, above = known.start(None), None, None, ""
     parts: Sequence[str]
     for block in blocks:
-        if len(known) > MOST_LAYOUTS or len(found.kinds) > MOST_SHAPES:
-            known.clear()
+        if len(known.readers) > MOST_LAYOUTS or len(found.kinds) > MOST_SHAPES:
+            known = _Known()
             _forget(found)
-            before = _Reader((0,), Kind(NO_SHAPE))
-        _remarks(block, found)
+            before, head = known.start(None), None
+        remarks(block, found.lines, found.said)
         lines, numbers = block.lines, block.numbers
         ended = len(lines) - block.open_ended
         for at, line in enumerate(lines):
+            if head is not None and not head.holds(line):
+                before, head = known.start(None), None
             # What follows a line is mostly what followed it the last time.
             expected = before.then
             match = expected.match(line)
@@ -138,29 +107,39 @@ def rows(blocks: Iterable[Block], damage: Damage, names: RoleNames) -> Rows:
             else:
                 parts = split(line) if len(line) <= LONGEST_ROW else []
                 if len(parts) < 3:
+                    if line and line.rstrip()[-1:] in ENDS:
+                        head = heading(line) or head
+                        before = known.start(head)
+                        table = ruled(lines[at - 1] if at else above, line) or table
                     continue
-                key = "\0".join(parts[::2])
+                place, number = found.lines + at, block.first + at if numbers is None else numbers[at]
+                key = "\0".join(parts[::2]) + ("" if head is None else "\0\0" + head.split)
                 if at < ended:
-                    after = known[key] if key in known else _learn(key, parts, known, found)
+                    if key not in known.readers:
+                        known.learn(key, parts, head, (place, number), found)
+                    after = known.readers.get(key)
                 else:
-                    after = known.get(key)
+                    after = known.readers.get(key)
                     if after is None or not _whole(parts, after):
                         _cut_off(block.number(at), parts, damage)
                         continue
                 if after is None:
+                    if table is not None and (row := table.read(line)) is not None:
+                        found.kinds.setdefault(row[0], Kind(row[0])).add(row[1], place, number)
                     continue
                 reader, texts = after, after.take(parts)
                 reader.met(parts[::2])
                 before.then = reader
             before = reader
             try:
-                reader.extend([float(text) for text in texts])
+                reader.extend([*map(float, texts)])
             except ValueError:
-                reader.extend([float(text.replace(",", "")) for text in texts])
+                reader.extend(_numbers(texts))
             reader.place(found.lines + at)
             reader.line(block.first + at if numbers is None else numbers[at])
             reader.last = parts
         found.lines += len(lines)
+        above = lines[-1] if lines else above
         if found.lines > NEVER_A_LOG and not _promises(found, names):
             break
     return found
@@ -204,13 +183,40 @@ def _getter(columns: Sequence[int]) -> Callable[[Sequence[str]], tuple[str, ...]
     return (lambda parts: (pick(parts),)) if len(columns) == 1 else pick
 
 
-def _learn(key: str, parts: Sequence[str], known: dict[str, _Reader | None], found: Rows) -> _Reader | None:
-    its = layout(parts[::2])
-    reader = None
-    if its is not None:
-        reader = _Reader(its.columns, found.kinds.setdefault(its.shape, Kind(its.shape)))
-    known[key] = reader
-    return reader
+def _numbers(texts: Iterable[str]) -> list[float]:
+    return [float(text.replace(",", "")) for text in texts]
+
+
+class _Known:
+    """How to read the lines whose texts were met before, by these texts."""
+
+    def __init__(self) -> None:
+        self.readers: dict[str, _Reader | None] = {}
+        self._waiting: dict[str, tuple[Sequence[str], tuple[int, int]]] = {}
+        """Lines of kinds that were seen but once, and where they stand."""
+        self._starts: dict[str, _Reader] = {}
+
+    def start(self, head: Heading | None) -> _Reader:
+        """Stands before the first row below such a heading."""
+        return self._starts.setdefault("" if head is None else head.split, _Reader((0,), Kind(NO_SHAPE)))
+
+    def learn(self, key: str, parts: Sequence[str], head: Heading | None, at: tuple[int, int], found: Rows) -> None:
+        """Look at a kind of line that is not known yet, or wait whether it comes again."""
+        first = self._waiting.pop(key, None)
+        if first is None and found.learned >= LEARNED_AT_ONCE:
+            if len(self._waiting) >= MOST_LAYOUTS:
+                self._waiting.clear()
+            self._waiting[key] = parts, at
+            return
+        found.learned += 1
+        its = layout(parts[::2], "" if head is None else head.split)
+        if its is None:
+            self.readers[key] = None
+            return
+        kind = found.kinds.setdefault(its.shape, Kind(its.shape))
+        self.readers[key] = reader = _Reader(its.columns, kind)
+        if first is not None and (not len(kind) or kind.places[-1] < first[1][0]):
+            kind.add(_numbers(reader.take(first[0])), *first[1])
 
 
 def _forget(found: Rows) -> None:
@@ -239,44 +245,3 @@ def _tail(number: str) -> int:
 def _cut_off(line: int, parts: Sequence[str], damage: Damage) -> None:
     if layout(parts[::2]) is not None:
         damage.add(f"line {line}", "truncated_tail", "the last line is perhaps cut off: it is left out")
-
-
-def _remarks(block: Block, found: Rows) -> None:
-    """What the prose says: that the training died or ended, and how it was configured."""
-    text = "\n".join(block.lines)
-    told: list[int] = []
-    for sign in (*CRASHES, INTERRUPTED, *FINISHES, *STOPS):
-        start = text.find(sign)
-        while start >= 0:
-            told.append(start)
-            start = text.find("\n", start)
-            start = text.find(sign, start) if start >= 0 else -1
-    at = counted = 0
-    for start in sorted(told):
-        at += text.count("\n", counted, start)
-        counted = start
-        if not found.remarks or found.remarks[-1].place != found.lines + at:
-            found.remarks.append(Remark(found.lines + at, block.number(at), block.lines[at][:LONGEST_SETTING]))
-    if len(found.remarks) > MOST_REMARKS:
-        del found.remarks[MOST_REMARKS // 2 : -MOST_REMARKS // 2]
-    if " ..." in text or "[hyperparameter]" in text or _NAMESPACE in text or " = " in text:
-        _settings(block.lines, found)
-
-
-def _settings(lines: list[str], found: Rows) -> None:
-    for line in lines:
-        if len(found.hparams) >= MOST_SETTINGS:
-            return
-        if " ..." in line or "[hyperparameter]" in line:
-            match = _SETTING.match(line[:1000])
-            if match:
-                name, value = (match[1], match[2]) if match[1] else (match[3], match[4])
-                found.hparams.setdefault(name.strip(), value.strip()[:LONGEST_SETTING])
-        elif _NAMESPACE in line and len(line) <= LONGEST_NAMESPACE:
-            inside = line.partition(_NAMESPACE)[2].rpartition(")")[0]
-            for argument in _ARGUMENT.finditer(inside):
-                found.hparams.setdefault(argument[1], argument[2].strip("'\" ")[:LONGEST_SETTING])
-        elif " = " in line:
-            match = _PLAN.search(line[:1000])
-            if match:
-                found.plan.setdefault(match[1], int(match[2].replace(",", "")))

@@ -20,6 +20,8 @@ LOSSES = (Role.TRAIN_LOSS, Role.VAL_LOSS)
 APART = 3.0
 """A loss has left its first level when it is so many typical steps from point to point away from it; the median of
 |differences| of noise alone is about one standard deviation."""
+NAMES_OF_A_HEADING = 2
+"""With numbers that change; a line with more of them is about something else."""
 LOOKED_AT = 500
 """Rows at both ends of a training whose loss tells its first level and its last."""
 AS_OFTEN = 2.0
@@ -57,10 +59,11 @@ def chosen(found: Sequence[Table], names: RoleNames) -> tuple[list[Table], list[
     beside = [
         table
         for table in found
-        if not table.curves and (table.epoch or table.step) and len(table.shape.names) <= AS_OFTEN
+        if not table.curves and (table.epoch or table.step) and table.moving <= NAMES_OF_A_HEADING
     ]
     counted = sum(len(table) for table in main if placed(table) or table.epoch)
-    counted = counted or sum(len(table) for table in beside) or max(len(table) for table in main)
+    counted = counted or sum(len(table) for table in beside) or max(map(len, main))
+    most = max(map(len, main))
     standing = []
     for table in found:
         if table in main:
@@ -78,7 +81,9 @@ def chosen(found: Sequence[Table], names: RoleNames) -> tuple[list[Table], list[
         elif table.curves:
             after = table.some(table.order > begin)
             often = is_repeated(after) or after.shape.split in HELD_OUT
-            if len(after) and often and varies(after) and len(after) <= AS_OFTEN * counted:
+            # What is set once is printed once: a rate that never changes stands below every loss.
+            rate = len(after) >= most / AS_OFTEN and any(names.of(tag) is Role.LR for tag in after.curves)
+            if len(after) and often and (rate or varies(after)) and len(after) <= AS_OFTEN * counted:
                 kept.append(after)
     return kept, [table for table in beside if table not in kept]
 

@@ -126,7 +126,9 @@ def layout(texts: Sequence[str], heading: str = "") -> Layout | None:
     if numbered:
         columns.append(0)
     rank = _RANK.search(texts[0])
-    split = split_of(found.said) or heading
+    split = split_of(found.said)
+    if heading and not split and PLACE not in names and not any(map(counts, names)):
+        split = heading
     return Layout(
         shape=Shape(
             names=tuple(names),

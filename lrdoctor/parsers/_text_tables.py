@@ -7,6 +7,7 @@ was printed again and again. Source code, prose and configuration name such thin
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -40,6 +41,8 @@ MOSTLY = 0.9
 UNIX_TIME = 1e9
 """No count of steps."""
 _MODULE = re.compile(r"\w+(?:\.\w+)+")
+"""What stands before the number of a line of source, as in `yolox.core.trainer:257`; but `train.loss` is no such thing
+unless it never changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,6 +64,8 @@ class Table:
     """The name of one that counts them in fractions."""
     curves: tuple[str, ...] = ()
     """The tags that are worth a look."""
+    moving: int = 0
+    """How many names have numbers that are not always the same."""
     left_out: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     """By name the rows, shape (rows,), in which what stands there is no point of the curve."""
 
@@ -146,13 +151,13 @@ def tables(kinds: Sequence[Kind], names: RoleNames) -> tuple[list[Table], list[s
 def _moving(found: Sequence[Table]) -> frozenset[str]:
     """The names whose numbers are not always the same; those of a single row are given the benefit of the doubt."""
     seen: dict[str, set[float]] = {}
-    alone: set[str] = set()
+    rows = Counter[str]()
     for table in found:
         for name in table.shape.names:
+            rows[name] += len(table)
             column = table.column(name)
             seen.setdefault(name, set()).update((float(column[0]), float(column.min()), float(column.max())))
-    alone = {name for name in seen if sum(len(table) for table in found if name in table.shape.names) == 1}
-    return frozenset(alone | {name for name, values in seen.items() if len(values) > 1})
+    return frozenset(name for name, values in seen.items() if len(values) > 1 or rows[name] == 1)
 
 
 def _without_counts(table: Table) -> Table:
@@ -213,7 +218,17 @@ def _with_position(table: Table, names: RoleNames, moving: frozenset[str]) -> Ta
         and (names.of(tag) in CURVES or (names.of(tag) is None and names.speak_of_curves([tag])) or of_episodes(tag))
         and (len(table) < FEWEST or not is_count(table.column(name)))
     )
-    return replace(table, step=step, epoch=epoch, part=part, curves=curves)
+    still = [name for name in shape.names if name not in moving]
+    nothing = {name: np.ones(len(table), dtype=bool) for name in still if _MODULE.fullmatch(name)}
+    return replace(
+        table,
+        step=step,
+        epoch=epoch,
+        part=part,
+        curves=curves,
+        moving=len(shape.names) - len(still),
+        left_out={**table.left_out, **nothing},
+    )
 
 
 def _whole(column: Floats) -> bool:

@@ -59,7 +59,7 @@ def _shows(first: bytes) -> bool:
     try:
         names = RoleNames()
         found = rows(blocks(BytesIO(first), damage), damage, names)
-        chosen(tidied(tables(list(found.kinds.values()), names)[0], found.plan, damage), names)
+        chosen(tidied(tables(list(found.kinds.values()), names)[0], found.said.plan, damage), names)
     except LogError:
         return False
     return True
@@ -91,15 +91,15 @@ def read_lines(lines: Iterable[str], path: Path, names: RoleNames) -> Iterator[R
 def _runs(blocks: Iterable[Block], path: Path, name: str, names: RoleNames, damage: Damage) -> Iterator[Run]:
     found = rows(blocks, damage, names)
     told, notes = tables(list(found.kinds.values()), names)
-    plan = planned(told, found.plan)
-    kept, beside = chosen(tidied(told, found.plan, damage), names)
+    plan = planned(told, found.said.plan)
+    kept, beside = chosen(tidied(told, found.said.plan, damage), names)
     several = list(trainings(kept, beside, names))
     if not several:
         raise NotALog("not a training log: no line that tells a curve says where it stands")
     ends = [*(training.first for training in several[1:]), found.lines]
-    hparams = scalars(found.hparams)
+    hparams = scalars(found.said.hparams)
     for number, (training, end) in enumerate(zip(several, ends, strict=True)):
-        after = [remark for remark in found.remarks if training.last < remark.place < end]
+        after = [remark for remark in found.said.remarks if training.last < remark.place < end]
         logged, said = with_last_nan(training.logged, after, names)
         own = Damage(path)
         if said is not None:
