@@ -47,6 +47,12 @@ LOG_CALLS = "_step"
 """Counts calls of the logger, not steps of the training: taken as the axis only where nothing else counts steps."""
 EPOCHS = ("epoch", "train epoch", "trainer epoch", "current epoch", "epochs", "ep")
 
+EPISODES = frozenset({"episode", "episodes", "epsilon", "frames"})
+REWARDS = frozenset({"reward", "rewards", "rew", "return", "returns", "score", "scores"})
+"""Words that together tell of reinforcement learning."""
+OF_A_REWARD = MANNERS | SCOPES | {"last", "max", "min", "best", "episode", "ep", "cumulative", "100"}
+"""What may stand beside a reward: an `f1_score` is none."""
+
 GREATER = frozenset({
     "acc", "accuracy", "top", "ar", "ap", "auc", "auroc", "precision", "map", "dice", "miou", "iou", "f", "recall",
     "bleu", "rouge", "r", "reward", "rew", "return", "ret", "psnr", "ssim", "elo", "win",
@@ -65,9 +71,16 @@ GLUED = {
 }
 FOREIGN = {
     "损失": "loss", "训练损失": "train loss", "验证损失": "val loss", "测试损失": "test loss", "学习率": "lr",
-    "步数": "step", "轮次": "epoch", "训练轮次": "epoch", "准确率": "accuracy", "損失": "loss", "訓練損失": "train loss",
-    "検証損失": "val loss", "学習率": "lr",
+    "步数": "step", "轮次": "epoch", "训练轮次": "epoch", "准确率": "accuracy", "損失": "loss",
+    "訓練損失": "train loss", "検証損失": "val loss", "学習率": "lr",
     "lernrate": "lr", "perte": "loss", "pérdida": "loss", "perdida": "loss", "потери": "loss",
+    "потеря": "loss", "эпоха": "epoch", "шаг": "step", "точность": "accuracy", "скорость обучения": "lr",
+    "perda": "loss", "perda de treino": "train loss", "perda de validação": "val loss", "taxa de aprendizado": "lr",
+    "pérdida de validación": "val loss", "tasa de aprendizaje": "lr", "apprentissage": "lr",
+    "perte de validation": "val loss", "verlust": "loss", "genauigkeit": "accuracy",
+    "エポック": "epoch", "ステップ": "step", "精度": "accuracy",
+    "에폭": "epoch", "스텝": "step", "손실": "loss", "검증 손실": "val loss", "학습률": "lr", "정확도": "accuracy",
+    "迭代": "iteration", "训练loss": "train loss", "验证loss": "val loss", "测试loss": "test loss",
     "époque": "epoch", "época": "epoch", "epoche": "epoch", "schritt": "step",
 }
 """What people name it who do not name it in English."""

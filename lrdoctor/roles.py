@@ -17,6 +17,7 @@ import numpy as np
 from lrdoctor._names import (
     ACCURACIES,
     COARSE,
+    EPISODES,
     EPOCHS,
     FOREIGN,
     GLUED,
@@ -29,7 +30,9 @@ from lrdoctor._names import (
     MANNERS,
     NO_LOSS,
     NO_RATE,
+    OF_A_REWARD,
     RATES,
+    REWARDS,
     SCOPES,
     STEPS,
     TEST,
@@ -104,7 +107,7 @@ class RoleNames:
                 roles[role] = tag
             if note:
                 notes.append(note)
-        returns = next((tag for tag in meant if _OF_EPISODES.search(tag)), None)
+        returns = next((tag for tag in meant if of_episodes(tag)), None) or _rewarded(tags)
         judged = roles.get(Role.TRAIN_LOSS)
         if returns is not None and judged is not None and self._wanted(judged) is None:
             roles = {role: tag for role, tag in roles.items() if role not in (Role.TRAIN_LOSS, Role.VAL_LOSS)}
@@ -154,6 +157,13 @@ def of_episodes(tag: str) -> bool:
     return _OF_EPISODES.search(tag) is not None
 
 
+def _rewarded(tags: Sequence[str]) -> str | None:
+    """The reward or the score that is logged beside a count of episodes, or beside the epsilon of a greedy policy."""
+    if not any(EPISODES.intersection(_words(tag)) for tag in tags):
+        return None
+    return next((tag for tag in tags if (left := set(_words(tag)) - OF_A_REWARD) and left <= REWARDS), None)
+
+
 def lower_is_better(tag: str) -> bool | None:
     """Whether a smaller value is the better one, by the name alone; None where the name does not say.
 
@@ -169,7 +179,9 @@ def lower_is_better(tag: str) -> bool | None:
 @lru_cache(maxsize=1 << 15)
 def _words(tag: str) -> tuple[str, ...]:
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", tag.strip())
-    words = (word for word in re.split(r"[\W_]+", spaced.lower()) if word)
+    words = [word for word in re.split(r"[\W_]+", spaced.lower()) if word]
+    if len(words) > 1 and (plain := FOREIGN.get(" ".join(words))):
+        return tuple(plain.split())
     return tuple(part for word in words for part in GLUED.get(word, FOREIGN.get(word, word)).split())
 
 

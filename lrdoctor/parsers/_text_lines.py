@@ -10,6 +10,7 @@ import codecs
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 from lrdoctor import limits
@@ -20,8 +21,13 @@ from lrdoctor.parsers._files import LFS_POINTER
 BLOCK = 1 << 18
 """Bytes read at once."""
 LINES_AT_ONCE = 1024
-FULL_WIDTH = str.maketrans("：，；＝｜（）［］【】", ":,;=|()[][]")
-_WIDE = re.compile("[：，；＝｜（）［］【】]")
+FULL_WIDTH = str.maketrans("：，；＝｜（）［］【】│┃║", ":,;=|()[][]|||")
+_WIDE = re.compile("[：，；＝｜（）［］【】│┃║]")
+FEWEST_DECIMALS = 5
+_NAMED = r"(?:[:=;|]\s{0,9}|[^\W\d_]\s{1,9})[-+]?"
+_COMMA = re.compile(_NAMED + r"(?:0,[0-9]+|[0-9]+,(?![0-9]{3}(?![0-9]))[0-9]+)(?=[\s;|)\]}%]|$)")
+_POINT = re.compile(_NAMED + r"[0-9]+\.[0-9]+(?![\w.])")
+_DECIMAL = re.compile(r"(?<![\w.,])([-+]?[0-9]+),([0-9]+(?:[eE][-+]?[0-9]+)?)(?![\w.,])")
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[()][0-9A-B]|[=>78cM])")
 _OVERDRAWN = re.compile(r"\x08+\r?|\r")
@@ -89,6 +95,7 @@ def _joined(lines: Iterable[str]) -> Iterator[str]:
 
 def _blocks(parts: Iterable[str], damage: Damage) -> Iterator[Block]:
     number, rest, too_long, longest = 1, "", False, limits.current().line
+    comma: bool | None = None
     for part in parts:
         text = rest + part
         # A carriage return at the very end may be the first half of a line's end.
@@ -104,12 +111,22 @@ def _blocks(parts: Iterable[str], damage: Damage) -> Iterator[Block]:
             whole, too_long = "\n" + whole.partition("\n")[2], False
         if len(whole) > longest:
             whole = _without_long(whole, number, longest, damage)
-        yield _block(whole, number)
+        comma = _has_commas(whole) if comma is None else comma
+        yield _block(_DECIMAL.sub(r"\1.\2", whole) if comma else whole, number)
         number += whole.count("\n")
     if too_long or len(rest) > longest:
         _tell_long(number, damage)
     elif rest.strip():
+        rest = _DECIMAL.sub(r"\1.\2", rest) if comma else rest
         yield _block(rest, number, open_ended=not rest.endswith("\r"))
+
+
+def _has_commas(text: str) -> bool | None:
+    """Whether a log writes `0,5` for a half, as many languages do; None where its lines do not tell yet."""
+    points = len(list(islice(_POINT.finditer(text), FEWEST_DECIMALS)))
+    if points == FEWEST_DECIMALS:
+        return False
+    return True if len(list(islice(_COMMA.finditer(text), FEWEST_DECIMALS))) == FEWEST_DECIMALS else None
 
 
 def _without_long(text: str, first: int, longest: int, damage: Damage) -> str:

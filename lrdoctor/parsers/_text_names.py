@@ -11,6 +11,7 @@ from lrdoctor.roles import TEST, TRAIN, VALIDATION, RoleNames
 
 LONGEST_NAME = 64
 MOST_WORDS = 5
+SPLITS = TRAIN | VALIDATION | TEST
 # fmt: off
 NO_NAMES = frozenset({
     "cuda", "gpu", "cpu", "pid", "rank", "port", "version", "device", "line", "eta", "worker", "node", "seed", "file",
@@ -20,10 +21,8 @@ NO_NAMES = frozenset({
 """Words that make no quantity out of what follows them, where they stand last."""
 BEFORE_A_PLACE = frozenset({
     "at", "for", "after", "in", "on", "of", "end", "finished", "completed", "the", "current", "epoch", "each",
-}) | TRAIN | VALIDATION | TEST
+}) | SPLITS
 PLACES = frozenset({"epoch", "step", "iter", "iteration"})
-LEVELS = frozenset({"TRACE", "DEBUG", "INFO", "NOTICE", "SUCCESS", "WARNING", "WARN"})
-"""What a logger writes before a message is no part of its first name."""
 _MARIAN = {"Up": "updates", "Cost": "loss", "gNorm": "grad norm", "L.r": "learning rate"}
 OF_THEIR_OWN: tuple[tuple[frozenset[str], Mapping[str, str]], ...] = (
     (frozenset({"trl"}), {"s": "step"}),
@@ -47,11 +46,19 @@ _FREE_UNIT = re.compile(rf"\s{{1,9}}{_UNIT}\s{{1,9}}(?=[A-Za-z])")
 _GLUED_UNIT = re.compile(rf"(?:%|{_RATIO}|[A-Za-zµ]+(?:/[A-Za-z]+)*)(?![\w])")
 _DRESS = " \t'\"~≈$"
 """What may stand between a name and its number beside a separator and a bracket."""
-_CALLS = ("tensor", "array", "float16", "float32", "float64", "np.", "numpy.")
+_CALLS = (
+    "tensor", "Tensor", "DeviceArray", "Array", "array", "float16", "float32", "float64", "np.", "jnp.", "numpy.",
+    "tf.",
+)  # fmt: skip
 _SEPARATORS = (":=", "->", "=>", "→", ":", "=", " is", " was")
 _BORDER = re.compile(r"[,;|{}()\[\]<>:=\"'`\t&]|\s-+\s|^\s*-+\s|\s{2,}|[·•—–█▏▎▍▌▋▊▉━╸╺]|->|→|\*+|\.{2,}|>+")
 _DOTS = re.compile(r"(?i)(?<=epoch|.step|.iter)\.{2,4}$")
 _WORD = re.compile(r"[^\W\d_]")
+_DRESSED_NAME = re.compile(r"^(?:(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARNING|WARN|std(?:out|err) [FP]) +)+(?=\S)")
+"""What a logger, or Kubernetes, writes before a message is no part of its first name."""
+_PROCESS = re.compile(
+    r"(?i)(?:^|[\s\[(,|])(?:(?:local|global|node)[ _]?)?(?:rank|pid|process|worker|proc|gpu)\s?[=:#]?\s?$"
+)
 _SOURCE = re.compile(r"\.(?:py|cpp|cc|cu|cuh|h|hpp|rs|go|js|c)$")
 _SCOPES = re.compile(r"(?<![\w./\\-])([A-Za-z]+)(?![\w/\\]|\.\w)")
 _NOT_TOLD = re.compile(r"(?i)[\w./ -]{1,40}[:=]\s{0,3}['\"]?(?:n/?a|none|null|-{1,3})(?![\w/])")
@@ -81,10 +88,11 @@ def name_before(before: str, *, first: bool) -> tuple[str, str]:
         text = text[:opened].rstrip()  # `elapsed time (ms): 3`
     if text.endswith(".."):
         text = _DOTS.sub("", text)
-    name = _BORDER.split(text)[-1].strip(" .-#/\\+!?%")
+    *others, name = [piece.strip(" .-#/\\+!?%") for piece in _BORDER.split(text)]
+    name = _DRESSED_NAME.sub("", name)
     words = name.split()
-    if len(words) > 1 and words[0] in LEVELS:
-        name, words = name.partition(" ")[2].strip(), words[1:]
+    if name.lower() in SPLITS and (of := next(filter(None, reversed(others)), "")) and tells_a_curve([of]):
+        return f"{of} {name}", whole  # `Loss: train 2.3, val 2.4`
     if not words or not _WORD.search(name) or len(name) > LONGEST_NAME:
         return "", whole
     if words[-1].lower() in NO_NAMES or _SOURCE.search(name):
@@ -134,6 +142,11 @@ def translated(named: Mapping[str, int]) -> dict[str, int]:
     return dict(named)
 
 
+def is_of_a_process(before: str, after: str) -> bool:
+    """Whether a number tells which of several processes wrote the line: `[Rank 0]`, `(pid=123)`, `[1,0]<stdout>`."""
+    return _PROCESS.search(before) is not None or after.startswith("]<std")
+
+
 def counts(name: str) -> bool:
     """Whether a name is one of steps or of epochs."""
     return _TABLES.of(name) in (Role.STEP, Role.EPOCH)
@@ -153,8 +166,7 @@ def of_its_total(name: str) -> str:
 def beside(name: str, last: str) -> str:
     """`loss val` for a bare `val` right after `loss train`."""
     of, _, split = last.rpartition(" ")
-    splits = TRAIN | VALIDATION | TEST
-    return f"{of} {name}" if of and name.lower() in splits and split.lower() in splits else name
+    return f"{of} {name}" if of and name.lower() in SPLITS and split.lower() in SPLITS else name
 
 
 def split_of(said: Sequence[str]) -> str:
@@ -167,10 +179,11 @@ def split_of(said: Sequence[str]) -> str:
 
 def tags_of(names: Sequence[str], split: str, repeated: Mapping[str, str]) -> list[str]:
     """The names, each with the split of the line where it says none itself."""
+    owns = [split_of([name.replace("_", " ").replace("/", " ")]) for name in names]
     # A line about both says so in its names.
-    mixed = bool(repeated) or len({split_of([name.replace("_", " ").replace("/", " ")]) for name in names} - {""}) > 1
+    mixed = bool(repeated) or len(set(owns) - {""}) > 1
+    mixed = mixed or {Role.TRAIN_LOSS, Role.VAL_LOSS} <= {_TABLES.of(name) for name in names}
     tags = []
-    for name in names:
-        own = split_of([name.replace("_", " ").replace("/", " ")])
+    for name, own in zip(names, owns, strict=True):
         tags.append(name if own or mixed or not split else f"{split}/{name}")
     return tags

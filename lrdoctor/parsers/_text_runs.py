@@ -241,5 +241,7 @@ def _value(table: Table, number: int, names: RoleNames) -> Floats:
     value = np.asarray(table.values[:, number])
     if shape.totals[number] >= 0 and names.of(shape.tags[number]) is Role.ACCURACY:
         total = table.values[:, shape.totals[number]]
+        if (total != np.round(total)).any():
+            return value  # `acc: 0.9/0.8` of training and validation
         return np.asarray(np.divide(value, total, out=np.full(len(value), np.nan), where=total != 0))
     return value

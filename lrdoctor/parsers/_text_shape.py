@@ -15,6 +15,7 @@ from lrdoctor.parsers._text_names import (
     PLACES,
     beside,
     counts,
+    is_of_a_process,
     lead,
     name_before,
     names_after,
@@ -34,6 +35,8 @@ OUTER_PLACE = "##"
 """The same where a second such pair follows: `[0/5][100/1583]`; also the number in `Train: 0 [50/1251`."""
 BRACKETED = "[]"
 """What a number in brackets is called that stands before the first name: `[50] loss=2.0`, `[50 | 12.3] loss=2.0`."""
+PROCESS = "pid"
+"""What the number is called that tells one process from another."""
 OUTER_BRACKETED = "[][]"
 """The first of two: `[1, 2000] loss: 2.0`."""
 NUMBER = re.compile(
@@ -52,7 +55,8 @@ _DRAWN = re.compile(r"%\s*(?:\|[^|]*\|)?\s*")
 """Between the percentage of tqdm's bar and the pair that it is a share of."""
 _PLAIN = r"([-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)"
 _RANK = re.compile(
-    r"^\s*[\[(]?(?:rank|default|process|worker)[ _:-]?([0-9]+)[\])]?:?|\[rank[ _:-]?([0-9]+)\]", re.IGNORECASE
+    r"^\s*[\[(]?(?:rank|gpu|default|process|worker)[ _:-]?([0-9]+)[\])]?:?|\[(?:rank|gpu)[ _:-]?([0-9]+)\]",
+    re.IGNORECASE,
 )
 _BAR = re.compile(r"/step\b|/sample\b|/epoch\b|\bETA\b|[━]|\[=*>?\.*\]|^ - [^ ]*s - ")
 
@@ -125,7 +129,7 @@ def layout(texts: Sequence[str], heading: str = "") -> Layout | None:
     numbered = not texts[0].strip() and (after.startswith((":", "|")) or not (before or after)) and 0 not in columns
     if numbered:
         columns.append(0)
-    rank = _RANK.search(texts[0])
+    rank = _RANK.search(" ".join(texts[: min(columns) + 1]))
     split = split_of(found.said)
     if heading and not split and PLACE not in names and not any(map(counts, names)):
         split = heading
@@ -166,6 +170,7 @@ class _Numbers:
         """Names that were met twice in the line, and the split of whose numbers each of them was one."""
         said: list[str] = []
         bracketed: list[int] = []
+        process = -1
         last, split, told, drawn, at, count = "", "", "", "", 0, len(texts) - 1
         while at < count:
             before, after = texts[at], texts[at + 1]
@@ -180,6 +185,8 @@ class _Numbers:
                 last = ""
                 continue
             name, words = name_before(before, first=at == 0)
+            if not self.named and is_of_a_process(before, after):
+                process = at
             said.append(words)
             if not name and told and before.strip() in (":", "=", "is", "|"):
                 name = told
@@ -201,7 +208,7 @@ class _Numbers:
                     self.named[OUTER_PLACE] = self.named.pop(PLACE)
                     self.totals[OUTER_PLACE] = self.totals.pop(PLACE)
             if name:
-                split = split_of([name]) or split
+                split = split_of([name]) or split_of([before]) or split
                 if name in self.named and name not in (PLACE, OUTER_PLACE):
                     name = f"{split}/{name}" if split else ""
                     self.repeated[name] = split
@@ -219,6 +226,8 @@ class _Numbers:
             at += 2 if pair else 1
         if self.named and bracketed:
             self.named |= dict(zip((BRACKETED, OUTER_BRACKETED), reversed(bracketed[-2:]), strict=False))
+        if self.named and process >= 0:
+            self.named.setdefault(PROCESS, process)
         self.said = said if self.named else []
 
 

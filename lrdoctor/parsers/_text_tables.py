@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lrdoctor.model import Floats, Ints, Role
 from lrdoctor.parsers._series import LAST_STEP
 from lrdoctor.parsers._text_rows import Kind
-from lrdoctor.parsers._text_shape import BRACKETED, OUTER_BRACKETED, OUTER_PLACE, PLACE, Shape
+from lrdoctor.parsers._text_shape import BRACKETED, OUTER_BRACKETED, OUTER_PLACE, PLACE, PROCESS, Shape
 from lrdoctor.roles import RoleNames, of_episodes
 
 FEWEST = 5
@@ -35,7 +35,7 @@ SIGNED = (
 CURVES = frozenset({Role.TRAIN_LOSS, Role.VAL_LOSS, Role.LR, Role.GRAD_NORM, Role.ACCURACY})
 NUMBERED = "step"
 """What the number is called that stands without a name at the beginning of a line."""
-NOT_VALUES = frozenset({PLACE, OUTER_PLACE, BRACKETED, OUTER_BRACKETED})
+NOT_VALUES = frozenset({PLACE, OUTER_PLACE, BRACKETED, OUTER_BRACKETED, PROCESS})
 MOSTLY = 0.9
 """A count rises from row to row but where a training begins anew."""
 UNIX_TIME = 1e9
@@ -140,12 +140,45 @@ def tables(kinds: Sequence[Kind], names: RoleNames) -> tuple[list[Table], list[s
             table = table.some(own)
         elif shape.numbered and NUMBERED not in shape.names:
             table = table.with_column(NUMBERED, table.values[:, -1])
+        own = _of_one_process(table, names)
+        if not own.all():
+            others.append(table.some(~own))
+            table = table.some(own)
         found.append(_without_counts(table))
     moving = _moving([table for table in found if len(table)])
     found = [_with_position(table, names, moving) for table in found if len(table)]
     curves = {tag for table in found for tag in table.curves}
     left_out = sum(len(table) for table in others if curves.intersection(table.shape.tags))
     return found, [f"{left_out} lines of other processes say the same and were left out"] if left_out else []
+
+
+def _of_one_process(table: Table, names: RoleNames) -> NDArray[np.bool_]:
+    """Shape (rows,): which rows to read where several processes write at once what each of them says for all.
+
+    A process that begins when the one before has ended is another training, not another process of the same.
+    """
+    shape = table.shape
+    own = np.ones(len(table), dtype=bool)
+    if PROCESS in shape.names:
+        process = table.column(PROCESS)
+    elif BRACKETED in shape.names and OUTER_BRACKETED not in shape.names and names.step_column(shape.names):
+        process = table.column(BRACKETED)
+        if is_count(process):
+            return own
+    else:
+        return own
+    seen: set[float] = set()
+    at = 0
+    while at < len(process):
+        if process[at] in seen:
+            own[at] = False
+            at += 1
+            continue
+        last = int(np.flatnonzero(process == process[at])[-1]) + 1
+        own[at:last] = process[at:last] == process[at]
+        seen.update(process[at:last].tolist())
+        at = last
+    return own
 
 
 def _moving(found: Sequence[Table]) -> frozenset[str]:
