@@ -126,10 +126,11 @@ def layout(texts: Sequence[str], heading: str = "") -> Layout | None:
             columns += [beside_it[name]] if name in beside_it else []
         others.append(tuple(its))
     after = texts[1].lstrip()
-    numbered = not texts[0].strip() and (after.startswith((":", "|")) or not (before or after)) and 0 not in columns
+    first = not texts[0].strip() and texts[1] != ":" and 0 not in columns  # no hour of the day
+    numbered = first and (after.startswith((":", "|")) or not (before or after))
     if numbered:
         columns.append(0)
-    rank = _RANK.search(" ".join(texts[: min(columns) + 1]))
+    rank = _RANK.search(" ".join(texts[: min(found.named.values()) + 1]))
     split = split_of(found.said)
     if heading and not split and PLACE not in names and not any(map(counts, names)):
         split = heading

@@ -133,12 +133,12 @@ def tables(kinds: Sequence[Kind], names: RoleNames) -> tuple[list[Table], list[s
         if shape.rank and first.setdefault(same, shape.rank) != shape.rank:
             others.append(table)
             continue
-        if shape.numbered and numbered_rank:
-            ranks = table.values[:, -1]
+        ranks = table.values[:, -1]
+        if shape.numbered and numbered_rank and _is_rank(ranks):
             own = ranks == float(first.setdefault(same, str(ranks[0])))
             others.append(table.some(~own))
             table = table.some(own)
-        elif shape.numbered and NUMBERED not in shape.names:
+        elif shape.numbered and not numbered_rank and NUMBERED not in shape.names:
             table = table.with_column(NUMBERED, table.values[:, -1])
         own = _of_one_process(table, names)
         if not own.all():
@@ -150,6 +150,11 @@ def tables(kinds: Sequence[Kind], names: RoleNames) -> tuple[list[Table], list[s
     curves = {tag for table in found for tag in table.curves}
     left_out = sum(len(table) for table in others if curves.intersection(table.shape.tags))
     return found, [f"{left_out} lines of other processes say the same and were left out"] if left_out else []
+
+
+def _is_rank(column: Floats) -> bool:
+    """Whether numbers at the beginning of lines are those of processes, and no count, no time."""
+    return _whole(column) and not (column >= UNIX_TIME).any() and not (np.diff(column) > 0).all()
 
 
 def _of_one_process(table: Table, names: RoleNames) -> NDArray[np.bool_]:
