@@ -52,7 +52,7 @@ _CALLS = (
 )  # fmt: skip
 _SEPARATORS = (":=", "->", "=>", "→", ":", "=", " is", " was")
 _BORDER = re.compile(r"[,;|{}()\[\]<>:=\"'`\t&]|\s-+\s|^\s*-+\s|\s{2,}|[·•—–█▏▎▍▌▋▊▉━╸╺]|->|→|\*+|\.{2,}|>+")
-_DOTS = re.compile(r"(?i)(?<=epoch|.step|.iter)\.{2,4}$")
+_DOTS = re.compile(r"(?i)(?:(?<=epoch)|(?<=step)|(?<=iter))\.{2,4}$")
 _WORD = re.compile(r"[^\W\d_]")
 _DRESSED_NAME = re.compile(r"^(?:(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARNING|WARN|std(?:out|err) [FP]) +)+(?=\S)")
 """What a logger, or Kubernetes, writes before a message is no part of its first name."""

@@ -221,7 +221,7 @@ class _Numbers:
                 self.averages.setdefault(last, at)
             elif last and not name and before.strip() in ("", ":") and tells_a_curve([last]):
                 self.followers.setdefault(last, at)
-            elif not name and not self.named and _in_brackets(before, after):
+            elif not name and not self.named and _in_brackets(before, after, second=bracketed[-1:] == [at - 1]):
                 bracketed.append(at)
             last = name
             at += 2 if pair else 1
@@ -242,10 +242,10 @@ def _of_a_bar(name: str) -> bool:
     return bool(name) and _OF_A_BAR.issuperset(name.lower().split())
 
 
-def _in_brackets(before: str, after: str) -> bool:
-    """Whether a number stands alone in brackets, or is one of two."""
+def _in_brackets(before: str, after: str, *, second: bool) -> bool:
+    """Whether a number stands alone in brackets, or is one of two, the second right after the first."""
     left, right = before.rstrip()[-1:], after.lstrip()[:1]
-    return (left == "[" and right in ("]", "|", ",")) or (left == "," and right == "]")
+    return (left == "[" and right in ("]", "|", ",")) or (second and left == "," and right == "]")
 
 
 def _a_place(before: str, after: str, named: bool) -> bool:
