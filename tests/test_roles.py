@@ -25,7 +25,7 @@ NAMES = {
     Role.LR: [
         "lr", "learning_rate", "train/learning_rate", "epoch_learning_rate", "lr-AdamW", "lr-SGD/pg1", "lr-Adam/group0",
         "lr/pg0", "train/lr", "optim/lr", "learning rate", "train/lr_0", "learningRate", "lr-Adam-1", "LR",
-        "LEARNING_RATE", "学习率",
+        "LEARNING_RATE", "学习率", "optim0_lr0", "optim0_lr0/train", "скорость обучения", "taxa de aprendizado",
     ],
     Role.GRAD_NORM: [
         "grad_norm", "train/grad_norm", "grad norm", "norm", "grad_2.0_norm_total", "l2_norm/grad/global", "gnorm",
@@ -41,7 +41,7 @@ NO_ROLE = [
     "lr-AdamW-momentum", "lr-AdamW-weight_decay", "learningRateDecayRatio", "learningRateDecay", "lr_scale", "min_lr",
     "lr_decay_iters", "lr_warmup_steps", "initial_lr", "peak_lr", "Loss/G/loss", "loss_scale", "nan_loss", "mfu", "",
     "train/cls_loss", "weight_norm", "steps_per_second", "hp_metric", "loss_weight", "...", "learningRateFoo",
-    "LossPi", "a+b", "loss_scale+loss", "温度",
+    "optim0_wd0", "optim_lr0", "LossPi", "a+b", "loss_scale+loss", "温度",
 ]  # fmt: skip
 
 
@@ -221,6 +221,19 @@ def test_a_policy_loss_is_not_judged_as_a_loss(returns: str) -> None:
     assert any("need not fall" in note for note in notes)
     # Who names it wants it judged.
     assert RoleNames({Role.TRAIN_LOSS: ("train/loss",)}).assign(series)[0][Role.TRAIN_LOSS] == "train/loss"
+
+
+@pytest.mark.parametrize("others", [("Episode", "Average reward"), ("epsilon", "reward"), ("frames", "score")])
+def test_a_reward_beside_a_count_of_episodes_is_what_it_learns_from(others: tuple[str, str]) -> None:
+    roles, notes = RoleNames().assign({tag: series(tag, [1.0, 2.0]) for tag in (*others, "loss")})
+    assert Role.TRAIN_LOSS not in roles
+    assert notes == (f"it learns from rewards ({others[1]!r}): 'loss' need not fall, and is not judged as a loss",)
+
+
+@pytest.mark.parametrize("others", [("epsilon", "f1_score"), ("epoch", "reward"), ("episode", "loss_scale")])
+def test_a_score_or_an_episode_alone_is_no_reason_not_to_judge_the_loss(others: tuple[str, str]) -> None:
+    roles, _ = RoleNames().assign({tag: series(tag, [1.0, 2.0]) for tag in (*others, "loss")})
+    assert roles[Role.TRAIN_LOSS] == "loss"
 
 
 @pytest.mark.parametrize("tag", ["rewards/chosen", "retrieval_loss", "step_return"])

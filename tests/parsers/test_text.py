@@ -89,6 +89,12 @@ def steps_of(count: int, every: int = 1, first: int = 0) -> list[int]:
         ("detectron2", steps_of(30, 20, first=19)),
         ("two_lines_per_epoch", steps_of(12, first=1)),
         ("chinese", steps_of(12, first=1)),
+        ("tacotron2", steps_of(30)),
+        ("kohya", steps_of(30)),
+        ("clu", steps_of(30, 50)),
+        ("swin", steps_of(15, 10)),
+        ("skorch", steps_of(20, first=1)),
+        ("quickstart", [60000 * epoch + 12800 * at + 64 for epoch in range(3) for at in range(5)]),
     ],
 )
 def test_reads_every_point_of_the_training_loss(writer: str, steps: list[int]) -> None:
@@ -113,6 +119,9 @@ def test_reads_every_point_of_the_training_loss(writer: str, steps: list[int]) -
         ("keras_2", [(at + 1, loss(at) + 0.5) for at in range(8)]),
         ("keras_2_lines", [(at + 1, loss(at) + 0.5) for at in range(8)]),
         ("two_lines_per_epoch", [(at + 1, loss(at) + 0.5) for at in range(12)]),
+        ("tacotron2", [(at, loss(at) + 0.515625) for at in (9, 19, 29)]),
+        ("skorch", [(at + 1, loss(at) + 0.5) for at in range(20)]),
+        ("quickstart", [(60000 * at + 51264, loss(at) + 0.5) for at in range(3)]),
     ],
 )
 def test_reads_the_validation_loss_at_the_steps_of_the_training(writer: str, expected: list[tuple[int, float]]) -> None:

@@ -305,10 +305,74 @@ def chinese(n: int = 12) -> str:
     )
 
 
+def tacotron2(n: int = 30) -> str:
+    """NVIDIA's: the number of the iteration follows the name of the loss."""
+    return "".join(
+        f"Train loss {row} {loss(row) + 0.0005:.6f} Grad Norm {1.5 + row / 7:.6f} 0.5{row % 10}s/it\n"
+        + f"Validation loss {row}: {loss(row) + 0.515625:9f}  \n" * (row % 10 == 9)
+        for row in range(n)
+    )
+
+
+def kohya(n: int = 30) -> str:
+    """A bar of tqdm that is named after what it counts."""
+    return "\n" + "".join(
+        f"\rsteps: {100 * row // n:3d}%|###   | {row}/{n} [00:{row:02d}<03:12,  1.12s/it, avr_loss={loss(row):.4f}]"
+        for row in range(n)
+    )
+
+
+def clu(n: int = 30) -> str:
+    return "".join(
+        f"I0101 10:00:{row:02d}.123456 140000 logging_writer.py:48] [{50 * row}] accuracy=0.5, "
+        f"learning_rate={1e-3 * (row + 1):.9f}, loss={loss(row):.6f}\n"
+        for row in range(n)
+    )
+
+
+def swin(epochs: int = 3) -> str:
+    return "".join(
+        f"[2021-01-01 10:00:00 swin_tiny] (main.py 180): INFO Train: [{epoch}/10][{at}/50] eta 0:10:00 lr 0.001000\t "
+        f"time 0.4112 (0.4512)\tloss {loss(epoch * 5 + at // 10):.4f} (5.0000)\tgrad_norm 1.5000 (1.6000)\tmem 9123MB\n"
+        for epoch in range(epochs)
+        for at in range(0, 50, 10)
+    )
+
+
+def skorch(n: int = 20) -> str:
+    """The table that it prints, in colours."""
+    head = "  epoch    train_loss    valid_loss     dur\n-------  ------------  ------------  ------\n"
+    return head + "".join(
+        f"{row + 1:7d}       \x1b[36m{loss(row):7.4f}\x1b[0m       \x1b[35m{loss(row) + 0.5:7.4f}\x1b[0m  "
+        f"0.04{row % 10}1\n"
+        for row in range(n)
+    )
+
+
+def stable_baselines3(n: int = 20) -> str:
+    line = "-" * 40 + "\n"
+    return "".join(
+        f"{line}| rollout/                |             |\n|    ep_rew_mean          | {row * 1.5:.1f}         |\n"
+        f"| time/                   |             |\n|    total_timesteps      | {row * 2048}        |\n"
+        f"| train/                  |             |\n|    loss                 | {loss(row):.4f}       |\n{line}"
+        for row in range(1, n)
+    )
+
+
+def quickstart(epochs: int = 3) -> str:
+    """PyTorch's own tutorial."""
+    return "".join(
+        f"Epoch {epoch + 1}\n-------------------------------\n"
+        + "".join(f"loss: {loss(5 * epoch + at):>7f}  [{12800 * at + 64:>5d}/60000]\n" for at in range(5))
+        + f"Test Error: \n Accuracy: {60 + epoch:>0.1f}%, Avg loss: {loss(epoch) + 0.5:>8f} \n\n"
+        for epoch in range(epochs)
+    )
+
+
 WRITERS = (
     nanogpt, llm_c, modded_nanogpt, torchtune, megatron, caffe, imagenet, mnist, fairseq, fairseq_json,
     composer_console, composer_file, hugging_face_4, keras_2, keras_2_lines, mmengine, basicsr, detectron2, lightning,
-    two_lines_per_epoch, chinese,
+    two_lines_per_epoch, chinese, tacotron2, kohya, clu, swin, skorch, stable_baselines3, quickstart,
 )  # fmt: skip
 
 
