@@ -20,7 +20,7 @@ everything else, and a box loss is one part of a detector's loss."""
 LOSSES = ("loss", "lm loss", "nll", "nll loss", "cross entropy", "cross entropy loss", "ce loss")
 TRAIN_LOSSES = ("trl",)
 VAL_LOSSES = ("tel", "loss vs", "vs loss")
-RATES = ("lr", "learning rate", "learningrate")
+RATES = ("lr", "learning rate", "learningrate", "lrate")
 NO_RATE = frozenset({
     "momentum", "weight", "decay", "scale", "ratio", "mult", "multiplier", "factor", "min", "max", "warmup", "steps",
     "iters", "start", "end", "init", "initial", "final", "peak", "base", "scheduler", "policy", "type", "name",

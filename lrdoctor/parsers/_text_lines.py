@@ -31,6 +31,7 @@ _DECIMAL = re.compile(r"(?<![\w.,])([-+]?[0-9]+),([0-9]+(?:[eE][-+]?[0-9]+)?)(?!
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[()][0-9A-B]|[=>78cM])")
 _OVERDRAWN = re.compile(r"\x08+\r?|\r")
+_FORTRAN = re.compile(r"(?<=[0-9.])D(?=[-+][0-9]{2})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ def _joined(lines: Iterable[str]) -> Iterator[str]:
 
 def _blocks(parts: Iterable[str], damage: Damage) -> Iterator[Block]:
     number, rest, too_long, longest = 1, "", False, limits.current().line
-    comma: bool | None = None
+    comma: bool | None = None  # is the decimal point one?
     for part in parts:
         text = rest + part
         # A carriage return at the very end may be the first half of a line's end.
@@ -111,7 +112,8 @@ def _blocks(parts: Iterable[str], damage: Damage) -> Iterator[Block]:
             whole, too_long = "\n" + whole.partition("\n")[2], False
         if len(whole) > longest:
             whole = _without_long(whole, number, longest, damage)
-        comma = _has_commas(whole) if comma is None else comma
+        if comma is not False and (told := _has_commas(whole)) is not None:
+            comma = told
         yield _block(_DECIMAL.sub(r"\1.\2", whole) if comma else whole, number)
         number += whole.count("\n")
     if too_long or len(rest) > longest:
@@ -123,10 +125,10 @@ def _blocks(parts: Iterable[str], damage: Damage) -> Iterator[Block]:
 
 def _has_commas(text: str) -> bool | None:
     """Whether a log writes `0,5` for a half, as many languages do; None where its lines do not tell yet."""
-    points = len(list(islice(_POINT.finditer(text), FEWEST_DECIMALS)))
-    if points == FEWEST_DECIMALS:
-        return False
-    return True if len(list(islice(_COMMA.finditer(text), FEWEST_DECIMALS))) == FEWEST_DECIMALS else None
+    points, commas = (
+        len(list(islice(sign.finditer(text), FEWEST_DECIMALS))) == FEWEST_DECIMALS for sign in (_POINT, _COMMA)
+    )
+    return None if points == commas else commas
 
 
 def _without_long(text: str, first: int, longest: int, damage: Damage) -> str:
@@ -148,6 +150,8 @@ def _block(text: str, first: int, open_ended: bool = False) -> Block:
         text = _ESCAPE.sub("", text)
     if not text.isascii() and _WIDE.search(text):
         text = text.translate(FULL_WIDTH)
+    if "D+0" in text or "D-0" in text:
+        text = _FORTRAN.sub("E", text)
     text = text.replace("\r\n", "\n")
     lines = text.split("\n")
     if not lines[-1]:

@@ -88,7 +88,7 @@ def name_before(before: str, *, first: bool) -> tuple[str, str]:
         text = text[:opened].rstrip()  # `elapsed time (ms): 3`
     if text.endswith(".."):
         text = _DOTS.sub("", text)
-    *others, name = [piece.strip(" .-#/\\+!?%") for piece in _BORDER.split(text)]
+    *others, name = [piece.strip(" .-#/\\+!?%↓↑") for piece in _BORDER.split(text)]
     name = _DRESSED_NAME.sub("", name)
     words = name.split()
     if name.lower() in SPLITS and (of := next(filter(None, reversed(others)), "")) and tells_a_curve([of]):
@@ -183,6 +183,8 @@ def tags_of(names: Sequence[str], split: str, repeated: Mapping[str, str]) -> li
     # A line about both says so in its names.
     mixed = bool(repeated) or len(set(owns) - {""}) > 1
     mixed = mixed or {Role.TRAIN_LOSS, Role.VAL_LOSS} <= {_TABLES.of(name) for name in names}
+    bare = next((at for at, name in enumerate(names) if name.lower() in SPLITS), 0)
+    mixed = mixed or tells_a_curve(names[:bare])  # `loss 2.3 val 2.4`, but not `Eval 3: loss 2.4`
     tags = []
     for name, own in zip(names, owns, strict=True):
         tags.append(name if own or mixed or not split else f"{split}/{name}")

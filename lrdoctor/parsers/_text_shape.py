@@ -112,8 +112,9 @@ def layout(texts: Sequence[str], heading: str = "") -> Layout | None:
     if tuple(texts) in _BUILD_NANOGPT:
         found.named = {"step": 0, _BUILD_NANOGPT[tuple(texts)]: 1}
     before = bool(found.named)
-    if not before:
-        found.named = names_after(texts)
+    if all(map(counts, found.named)):
+        used = set(found.named.values())
+        found.named |= {name: at for name, at in names_after(texts).items() if at not in used}
     if not found.named:
         return None
     names = list(translated(found.named))

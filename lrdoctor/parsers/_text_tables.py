@@ -38,6 +38,8 @@ NUMBERED = "step"
 NOT_VALUES = frozenset({PLACE, OUTER_PLACE, BRACKETED, OUTER_BRACKETED, PROCESS})
 MOSTLY = 0.9
 """A count rises from row to row but where a training begins anew."""
+INTERLEAVED = 1 / 3
+"""Where so many lines are another process's than the line before is, several write at once."""
 UNIX_TIME = 1e9
 """No count of steps."""
 _MODULE = re.compile(r"\w+(?:\.\w+)+")
@@ -168,7 +170,7 @@ def _of_one_process(table: Table, names: RoleNames) -> NDArray[np.bool_]:
         process = table.column(PROCESS)
     elif BRACKETED in shape.names and OUTER_BRACKETED not in shape.names and names.step_column(shape.names):
         process = table.column(BRACKETED)
-        if is_count(process):
+        if is_count(process) or (np.diff(process) != 0).mean() < INTERLEAVED:
             return own
     else:
         return own

@@ -97,6 +97,7 @@ def role(run: Run, which: Role) -> list[tuple[int, float]]:
             f"   optim/total_grad_norm=1.5\n    train/CrossEntropyLoss={loss(r)}"),
             lambda r: 10 * r,
         ),
+        (lambda r: f"step {r}: 1000 tokens, {loss(r)} loss, {rate(r)} lr", lambda r: r),
         (lambda r: f"Step... ({500 * r} | Loss: {loss(r)}, Learning Rate: {rate(r)})", lambda r: 500 * r),
         (lambda r: f"训练轮次: {r + 1}/24, 训练损失: {loss(r)}, 学习率: {rate(r)}", lambda r: r + 1),
         (
@@ -277,6 +278,21 @@ def test_a_line_about_both_splits_tells_both_losses(line: str) -> None:
     assert [value for _, value in read] == pytest.approx([loss(r) + 0.5 for r in range(ROWS)])
 
 
+@pytest.mark.parametrize(
+    ("line", "tag"),
+    [
+        ("step {0} loss {1} val 0.5", "loss"),
+        ("Eval {0}: loss {1}", "val/loss"),
+        ("Val step {0} loss {1}", "val/loss"),
+        ("step {0} loss {1}, val: n/a", "loss"),
+        ("step {0} loss {1}, val_loss: None", "loss"),
+    ],
+)
+def test_whose_the_loss_is(line: str, tag: str) -> None:
+    run = one(log(lambda r: line.format(r, loss(r))))
+    assert run.series[tag].values.tolist() == [loss(r) for r in range(ROWS)]
+
+
 def test_a_test_error_stands_below_its_heading() -> None:
     run = one(
         log(
@@ -335,6 +351,11 @@ def test_reads_decimal_commas(line: str, digits: int) -> None:
     run = one(log(lambda r: line.format(r, number(loss(r)), number(rate(r)))))
     assert role(run, Role.TRAIN_LOSS) == [(r, round(loss(r), digits)) for r in range(ROWS)]
     assert role(run, Role.LR)[0] == (0, 0.001)
+
+
+def test_reads_the_exponents_of_fortran() -> None:
+    run = one(log(lambda r: f" step = {r:8d}  loss = {loss(r):.6E}".replace("E", "D")))
+    assert role(run, Role.TRAIN_LOSS) == [(r, loss(r)) for r in range(ROWS)]
 
 
 def test_commas_between_numbers_are_none_where_points_are_decimal() -> None:
