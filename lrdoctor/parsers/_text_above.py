@@ -18,6 +18,8 @@ ENDS = frozenset(":*=-#")
 """What a heading, or the line under one, ends in."""
 LONGEST_HEADING = 60
 FEWEST_COLUMNS = 3
+FIRST_COLUMNS = ("Epoch", "GPU_mem")
+LAST_COLUMN = "Size"
 _HEADING = re.compile(r"\s*(?:[*=#-]+\s*)?((?:[A-Za-z]+\s?){1,4}):?(?:\s*[*=#-]+)?\s*")
 _RULE = re.compile(r"\s*-{2,}(?:\s{2,}-{2,})+\s*")
 
@@ -44,6 +46,13 @@ def heading(line: str) -> Heading | None:
 
 def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
+
+
+def columns(line: str) -> tuple[str, ...]:
+    """The names in the line that stands above each epoch of YOLO; nothing for another line."""
+    names = tuple(line.split())
+    known = names[: len(FIRST_COLUMNS)] == FIRST_COLUMNS and names[-1] == LAST_COLUMN and len(set(names)) == len(names)
+    return names if known else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

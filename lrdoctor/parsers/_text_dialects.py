@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from lrdoctor.parsers import _text_ultralytics
 from lrdoctor.parsers._damage import Damage
 from lrdoctor.parsers._text_huggingface import with_steps
 from lrdoctor.parsers._text_keras import finished_epochs
@@ -13,4 +14,4 @@ from lrdoctor.parsers._text_tables import Table
 
 def tidied(found: Sequence[Table], plan: Mapping[str, int], damage: Damage) -> list[Table]:
     """The tables of a log, whoever wrote them."""
-    return with_gaps(with_steps(finished_epochs(found), plan), damage)
+    return with_gaps(with_steps(finished_epochs(_text_ultralytics.finished_epochs(found)), plan), damage)

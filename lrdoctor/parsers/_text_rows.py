@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lrdoctor.model import Floats, Ints
 from lrdoctor.parsers._damage import Damage
-from lrdoctor.parsers._text_above import ENDS, Heading, heading, ruled
+from lrdoctor.parsers._text_above import ENDS, LAST_COLUMN, Heading, columns, heading, ruled
 from lrdoctor.parsers._text_lines import Block
 from lrdoctor.parsers._text_remarks import Said, remarks
 from lrdoctor.parsers._text_shape import NO_SHAPE, NUMBER, Shape, layout, matcher
@@ -107,7 +107,9 @@ def rows(blocks: Iterable[Block], damage: Damage, names: RoleNames) -> Rows:
             else:
                 parts = split(line) if len(line) <= LONGEST_ROW else []
                 if len(parts) < 3:
-                    if line and line.rstrip()[-1:] in ENDS:
+                    if line.endswith(LAST_COLUMN):
+                        known.above = columns(line) or known.above
+                    elif line and line.rstrip()[-1:] in ENDS:
                         head = heading(line) or head
                         before = known.start(head)
                         table = ruled(lines[at - 1] if at else above, line) or table
@@ -195,6 +197,8 @@ class _Known:
         self._waiting: dict[str, tuple[Sequence[str], tuple[int, int]]] = {}
         """Lines of kinds that were seen but once, and where they stand."""
         self._starts: dict[str, _Reader] = {}
+        self.above: Sequence[str] = ()
+        """The names in the last line of names."""
 
     def start(self, head: Heading | None) -> _Reader:
         """Stands before the first row below such a heading."""
@@ -209,7 +213,7 @@ class _Known:
             self._waiting[key] = parts, at
             return
         found.learned += 1
-        its = layout(parts[::2], "" if head is None else head.split)
+        its = layout(parts[::2], "" if head is None else head.split, self.above)
         if its is None:
             self.readers[key] = None
             return

@@ -37,6 +37,8 @@ BRACKETED = "[]"
 """What a number in brackets is called that stands before the first name: `[50] loss=2.0`, `[50 | 12.3] loss=2.0`."""
 PROCESS = "pid"
 """What the number is called that tells one process from another."""
+SHARE = "%"
+"""What the percentage is called that a bar under a line of names has reached."""
 OUTER_BRACKETED = "[][]"
 """The first of two: `[1, 2000] loss: 2.0`."""
 NUMBER = re.compile(
@@ -101,10 +103,10 @@ class Layout:
     """Which of the line's numbers they are, counted from 0."""
 
 
-def layout(texts: Sequence[str], heading: str = "") -> Layout | None:
+def layout(texts: Sequence[str], heading: str = "", above: Sequence[str] = ()) -> Layout | None:
     """What a line with these texts between its numbers says; None where no number has a name.
 
-    `heading` is the split that a heading above it tells, such as `Test Error:`.
+    `heading` is the split that a heading above it tells, such as `Test Error:`, `above` the names in a line above it.
     """
     if sum(map(len, texts)) > LONGEST_TEXT:
         return None
@@ -112,6 +114,8 @@ def layout(texts: Sequence[str], heading: str = "") -> Layout | None:
     if tuple(texts) in _BUILD_NANOGPT:
         found.named = {"step": 0, _BUILD_NANOGPT[tuple(texts)]: 1}
     before = bool(found.named)
+    if above and (below := _below(texts, above)):
+        found.named, found.totals = below, {above[0]: 1}
     if all(map(counts, found.named)):
         used = set(found.named.values())
         found.named |= {name: at for name, at in names_after(texts).items() if at not in used}
@@ -150,6 +154,15 @@ def layout(texts: Sequence[str], heading: str = "") -> Layout | None:
         ),
         columns=tuple(columns),
     )
+
+
+def _below(texts: Sequence[str], names: Sequence[str]) -> dict[str, int]:
+    """The numbers of a row `1/60 2.5G 1.2 640: 100%` that stands below as many names; nothing for another line."""
+    last = len(names)
+    row = len(texts) > last + 2 and not texts[0].strip() and texts[1] == "/"
+    if not row or not texts[last + 1].startswith(":") or not texts[last + 2].startswith("%"):
+        return {}
+    return {names[0]: 0, **{name: at for at, name in enumerate(names[1:], 2)}, SHARE: last + 1}
 
 
 def matcher(texts: Sequence[str]) -> re.Pattern[str]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lrdoctor.model import Floats, Ints, Role
 from lrdoctor.parsers._series import LAST_STEP
 from lrdoctor.parsers._text_rows import Kind
-from lrdoctor.parsers._text_shape import BRACKETED, OUTER_BRACKETED, OUTER_PLACE, PLACE, PROCESS, Shape
+from lrdoctor.parsers._text_shape import BRACKETED, OUTER_BRACKETED, OUTER_PLACE, PLACE, PROCESS, SHARE, Shape
 from lrdoctor.roles import RoleNames, of_episodes
 
 FEWEST = 5
@@ -35,7 +35,7 @@ SIGNED = (
 CURVES = frozenset({Role.TRAIN_LOSS, Role.VAL_LOSS, Role.LR, Role.GRAD_NORM, Role.ACCURACY})
 NUMBERED = "step"
 """What the number is called that stands without a name at the beginning of a line."""
-NOT_VALUES = frozenset({PLACE, OUTER_PLACE, BRACKETED, OUTER_BRACKETED, PROCESS})
+NOT_VALUES = frozenset({PLACE, OUTER_PLACE, BRACKETED, OUTER_BRACKETED, PROCESS, SHARE})
 MOSTLY = 0.9
 """A count rises from row to row but where a training begins anew."""
 INTERLEAVED = 1 / 3

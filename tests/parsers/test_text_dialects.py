@@ -2,7 +2,7 @@
 
 Read off the sources of NVIDIA's Tacotron 2 and openclip, stable-baselines3, Spinning Up and CleanRL, kohya's
 sd-scripts, diffusers, Rasa, Levanter, Swin Transformer, timm, ESPnet, ms-swift, darknet, tinygrad, clu's LoggingWriter,
-gpt-2-simple, Marian, OLMo, YOLOX, LitGPT, transformers' Flax examples, skorch, spaCy and PyTorch's tutorials.
+gpt-2-simple, Marian, OLMo, YOLOX, YOLOv5 and ultralytics 8, LitGPT, transformers' Flax examples, skorch, spaCy and PyTorch's tutorials.
 """
 
 from __future__ import annotations
@@ -402,6 +402,37 @@ def test_reads_the_table_of_spacy() -> None:
 def test_other_lines_of_dashes_begin_no_table(content: str) -> None:
     with pytest.raises(NotALog):
         runs(content)
+
+
+def yolo(bar: Callable[[int], str], epochs: int = 9) -> str:
+    head = "\n      Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size\n"
+    row = "\r{:>7}/9      2.5G     {:.4g}      {:.4g}     1.234         10        640: {}"
+    val = "\n        Class     Images  Instances      Box(P          R      mAP50  mAP50-95): 100%|##| 4/4 [00:01]\n"
+    val += "          all        128        929      0.6      0.5      0.6      0.4\n"
+    return "".join(
+        head + "".join(row.format(e + 1, loss(e) + (8 - at), 2 * loss(e), bar(at)) for at in (1, 4, 8, 8)) + val
+        for e in range(epochs)
+    )
+
+
+@pytest.mark.parametrize(
+    "bar",
+    [
+        lambda at: f"{100 * at // 8:3d}%|{'█' * at:10}| {at}/8 [00:05<00:00,  1.5it/s]",
+        lambda at: f"{100 * at // 8:3d}% {'━' * at}{'─' * (12 - at)} {at}/8 1.5it/s 5.3s",
+    ],
+)
+def test_reads_the_bars_of_yolo(bar: Callable[[int], str]) -> None:
+    run = one(yolo(bar))
+    assert [step for step, _ in role(run, Role.TRAIN_LOSS)] == list(range(1, 10))
+    assert run.series["box_loss"].values.tolist() == pytest.approx([loss(e) for e in range(9)], rel=1e-3)
+    assert run.series["cls_loss"].values.tolist() == pytest.approx([2 * loss(e) for e in range(9)], rel=1e-3)
+    assert (run.planned_steps, run.status) == (9, Status.FINISHED)
+
+
+def test_rows_below_other_names_are_not_those_of_yolo() -> None:
+    with pytest.raises(NotALog):
+        runs(yolo(lambda at: f"{100 * at // 8:3d}%").replace("GPU_mem", "memory"))
 
 
 # --- other texts ------------------------------------------------------------------------------------------------------
