@@ -2,10 +2,11 @@
 
 Any log counts in which a line is printed again and again that names a loss, a rate or an accuracy beside its number:
 `iter 10: loss 5.9`, `Epoch: [0][10/5005] Loss 6.9 (7.0)`, `step=3, lr=[1e-05], loss=2.0`. How a number finds its name
-is in `_text_names` and `_text_shape`, what stands above it in `_text_above`, how a row finds its step in `_text_clock`. The lines were read off the sources of nanoGPT, llm.c,
-modded-nanogpt, torchtune, Composer, fairseq, Caffe, MMEngine, detectron2, BasicSR and PyTorch's ImageNet and MNIST
-examples, which need no more than that. Hugging Face's Trainer 4 and 5, Keras 2 and 3 and Megatron-LM say something in
-a way of their own: `_text_huggingface`, `_text_keras`, `_text_megatron`.
+is in `_text_names` and `_text_shape`, what stands above it in `_text_above`, how a row finds its step in `_text_clock`.
+The lines were read off the sources of nanoGPT, llm.c, modded-nanogpt, torchtune, Composer, fairseq, Caffe, MMEngine,
+detectron2, BasicSR and PyTorch's ImageNet and MNIST examples, which need no more than that. Hugging Face's Trainer 4
+and 5, Keras 2 and 3, Megatron-LM and YOLO say something in a way of their own: `_text_huggingface`, `_text_keras`,
+`_text_megatron`, `_text_ultralytics`.
 """
 
 from __future__ import annotations

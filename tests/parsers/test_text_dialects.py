@@ -1,8 +1,9 @@
 """Lines in the words of many programs, one statement each, with the loss 10 / (1 + row) and the rate 0.001 x (1 + row).
 
-Read off the sources of NVIDIA's Tacotron 2 and openclip, stable-baselines3, Spinning Up and CleanRL, kohya's
-sd-scripts, diffusers, Rasa, Levanter, Swin Transformer, timm, ESPnet, ms-swift, darknet, tinygrad, clu's LoggingWriter,
-gpt-2-simple, Marian, OLMo, YOLOX, YOLOv5 and ultralytics 8, LitGPT, transformers' Flax examples, skorch, spaCy and PyTorch's tutorials.
+Read off the sources of NVIDIA's Tacotron 2, open_clip, stable-baselines3, Spinning Up, CleanRL, kohya's sd-scripts,
+diffusers, Rasa, Levanter, Swin Transformer, timm, ms-swift 3, darknet, tinygrad, clu's LoggingWriter, gpt-2-simple,
+Marian, OLMo, YOLOX, YOLOv5, ultralytics 8, LitGPT, transformers' Flax examples, skorch, spaCy 3 and PyTorch's
+tutorials; the others are in the manner of loggers and of people.
 """
 
 from __future__ import annotations
