@@ -64,7 +64,7 @@ _SCOPES = re.compile(r"(?<![\w./\\-])([A-Za-z]+)(?![\w/\\]|\.\w)")
 _NOT_TOLD = re.compile(r"(?i)[\w./ -]{1,40}[:=]\s{0,3}['\"]?(?:n/?a|none|null|-{1,3})(?![\w/])")
 """`val: n/a`: such a line is none of the validation."""
 _OF_ITS_TOTAL = re.compile(r"(.+)/(?:max|total|num)[ _]?\w+")
-_AFTER = re.compile(r"\s+([A-Za-z][A-Za-z ]{0,30}?)\s*(?:[,;|]|$)")
+_AFTER = re.compile(r"%?\s+([A-Za-z][A-Za-z ]{0,30}?)\s*(?:[,;|]|$)")
 """A name that stands after its number: `6.9 loss,`."""
 _OF_CURVES = re.compile(r"loss|acc|lr|rate", re.IGNORECASE)
 _TABLES = RoleNames()
