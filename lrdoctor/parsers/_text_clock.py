@@ -137,8 +137,9 @@ def _heads(tables: Sequence[Table], beside: Sequence[Table]) -> list[Table]:
     _, epoch = epochs([*tables, *beside])
     if not heads or not (any(head.epoch for head in heads) or bool((epoch == epoch[:1]).all())):
         return []
-    most = max(heads, key=lambda head: (len(head), head.column(head.step)[-1]))
-    return [head for head in heads if head.step == most.step]
+    often = [head for head in heads if 2 * len(head) >= max(map(len, heads))]
+    finest = max(often, key=lambda head: float(head.column(head.step)[-1]))
+    return [head for head in heads if head.step == finest.step]
 
 
 def _by_epoch(tables: Sequence[Table], beside: Sequence[Table], told: tuple[Ints, Floats]) -> Clock:

@@ -170,7 +170,7 @@ def _of_one_process(table: Table, names: RoleNames) -> NDArray[np.bool_]:
         process = table.column(PROCESS)
     elif BRACKETED in shape.names and OUTER_BRACKETED not in shape.names and names.step_column(shape.names):
         process = table.column(BRACKETED)
-        if is_count(process) or (np.diff(process) != 0).mean() < INTERLEAVED:
+        if is_count(process) or np.count_nonzero(np.diff(process)) < INTERLEAVED * len(process):
             return own
     else:
         return own
@@ -230,7 +230,8 @@ def _counted_in_brackets(table: Table) -> tuple[str, str]:
     step = table.column(BRACKETED)
     if OUTER_BRACKETED in names and _whole(outer := table.column(OUTER_BRACKETED)):
         by = np.diff(outer)
-        if _whole(step) and ((by > 0) | ((by == 0) & (np.diff(step) > 0))).mean() >= MOSTLY:
+        rises = (by > 0) | ((by == 0) & (np.diff(step) > 0))
+        if _whole(step) and len(by) and rises.mean() >= MOSTLY:
             return BRACKETED, OUTER_BRACKETED
     return (BRACKETED if len(step) > 1 and is_count(step) else ""), ""
 
