@@ -1,9 +1,9 @@
 """Lines in the words of many programs, one statement each, with the loss 10 / (1 + row) and the rate 0.001 x (1 + row).
 
-Read off the sources of NVIDIA's Tacotron 2, open_clip, stable-baselines3, Spinning Up, CleanRL, kohya's sd-scripts,
-diffusers, Rasa, Levanter, Swin Transformer, timm, ms-swift 3, darknet, tinygrad, clu's LoggingWriter, gpt-2-simple,
-Marian, OLMo, YOLOX, YOLOv5, ultralytics 8, LitGPT, transformers' Flax examples, skorch, spaCy 3 and PyTorch's
-tutorials; the others are in the manner of loggers and of people.
+Those of Tacotron 2, darknet, Marian, tinygrad, ms-swift, transformers' Flax examples, YOLOv5 and ultralytics 8 were
+held against what public repositories print; those of open_clip, stable-baselines3, Spinning Up, CleanRL, kohya's
+sd-scripts, diffusers, Rasa, Levanter, Swin Transformer, timm, clu, gpt-2-simple, OLMo, YOLOX, LitGPT, skorch, spaCy and
+PyTorch's tutorials are written from memory, and the others are in the manner of loggers and of people.
 """
 
 from __future__ import annotations
