@@ -8,7 +8,8 @@ TRAIN = frozenset({"train", "training", "trn", "tr"})
 VALIDATION = frozenset({"val", "valid", "validation", "eval", "evaluation", "dev"})
 TEST = frozenset({"test", "testing"})
 SCOPES = frozenset({
-    "main", "metrics", "metric", "charts", "losses", "scalars", "trainer", "optim", "optimizer", "opt", "params",
+    "main", "metrics", "metric", "charts", "losses", "scalars", "samples", "trainer", "optim", "optimizer", "opt",
+    "params",
 })
 """Words that only say where a value was filed."""
 MANNERS = frozenset({"step", "epoch", "avg", "average", "mean", "total", "running"})
@@ -40,7 +41,8 @@ STEPS = (
     "global step", "train global step", "trainer global step", "step", "train step", "iteration", "iter",
     "train iter", "iterations", "iters", "it", "n iter", "iter num", "update", "updates", "num updates",
     "update step", "train update step", "optimizer step",
-    "current steps", "total steps", "num steps", "steps", "global steps", "time total timesteps", "total timesteps",
+    "current steps", "total steps", "num steps", "training iteration", "steps", "global steps", "time total timesteps",
+    "total timesteps",
     "timesteps", "total env interacts", "env steps", "batch", "batch idx",
 )
 LOG_CALLS = "_step"
@@ -68,7 +70,7 @@ GLUED = {
     f"{scope}{what}": f"{scope} {what}"
     for scope in ("train", "training", "tr", "val", "valid", "validation", "dev", "eval", "test")
     for what in ("loss", "acc", "accuracy")
-}
+} | {"batchloss": "batch loss"}
 FOREIGN = {
     "损失": "loss", "训练损失": "train loss", "验证损失": "val loss", "测试损失": "test loss", "学习率": "lr",
     "步数": "step", "轮次": "epoch", "训练轮次": "epoch", "准确率": "accuracy", "損失": "loss",

@@ -232,7 +232,7 @@ def _loss(words: Sequence[str]) -> tuple[Role, int] | None:
 
 def _rate(words: Sequence[str]) -> tuple[Role, int] | None:
     words = [word for word in words if word not in TRAIN | SCOPES]
-    while words and words[0] in {"epoch", "batch", "current"}:
+    while words and words[0] in {"epoch", "batch", "current", "event"}:
         words = words[1:]
     joined = " ".join(words)
     if _OF_ESPNET.fullmatch(joined):

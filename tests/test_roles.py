@@ -14,7 +14,7 @@ NAMES = {
         "loss", "train_loss", "train/loss", "training_loss", "Loss/train", "batch_loss", "epoch_loss", "total_loss",
         "train/epoch_loss", "loss/train/total", "lm loss", "trl", "train/box_loss", "train_loss_step", "trainLoss",
         "train_loss_epoch", "loss.train.avg", "train_nll", "trainloss", "TRAIN_LOSS", "训练损失", "Perte",
-        "train/box_loss+cls_loss+dfl_loss",
+        "train/box_loss+cls_loss+dfl_loss", "Train/Samples/train_loss", "training/batchloss",
     ],
     Role.VAL_LOSS: [
         "val_loss", "valid_loss", "validation_loss", "eval_loss", "eval/loss", "test_loss", "tel", "Loss/val",
@@ -26,6 +26,7 @@ NAMES = {
         "lr", "learning_rate", "train/learning_rate", "epoch_learning_rate", "lr-AdamW", "lr-SGD/pg1", "lr-Adam/group0",
         "lr/pg0", "train/lr", "optim/lr", "learning rate", "train/lr_0", "learningRate", "lr-Adam-1", "LR",
         "LEARNING_RATE", "学习率", "optim0_lr0", "optim0_lr0/train", "скорость обучения", "taxa de aprendizado",
+        "LEARNING_RATE", "学习率", "Train/Samples/lr", "event_lr",
     ],
     Role.GRAD_NORM: [
         "grad_norm", "train/grad_norm", "grad norm", "norm", "grad_2.0_norm_total", "l2_norm/grad/global", "gnorm",
@@ -34,7 +35,7 @@ NAMES = {
     Role.EPOCH: ["epoch", "Epoch", "train/epoch"],
     Role.STEP: [
         "step", "global_step", "train/global_step", "trainer/global_step", "iteration", "iter", "current_steps",
-        "time/total_timesteps", "batch", "_step", "Step", "TotalEnvInteracts",
+        "time/total_timesteps", "batch", "_step", "Step", "TotalEnvInteracts", "training_iteration",
     ],
 }  # fmt: skip
 NO_ROLE = [
@@ -42,6 +43,7 @@ NO_ROLE = [
     "lr_decay_iters", "lr_warmup_steps", "initial_lr", "peak_lr", "Loss/G/loss", "loss_scale", "nan_loss", "mfu", "",
     "train/cls_loss", "weight_norm", "steps_per_second", "hp_metric", "loss_weight", "...", "learningRateFoo",
     "optim0_wd0", "optim_lr0", "LossPi", "a+b", "loss_scale+loss", "温度",
+    "Train/Samples/loss_scale", "LossPi", "a+b", "loss_scale+loss", "温度",
 ]  # fmt: skip
 
 

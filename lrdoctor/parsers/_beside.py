@@ -41,9 +41,9 @@ LEVELS = 5
 SHARED = 4
 """So many logs side by side are several runs, and a configuration without their name may be of any of them."""
 KINDS = frozenset({
-    "logs", "log", "log_dir", "tb", "tensorboard", "tb_logs", "tensorboard_logs", "csv", "csv_logs", "events",
-    "metrics", "plots", "scalars", "vis_data", "train", "training", "val", "valid", "validation", "eval", "test",
-    "files",
+    "logs", "log", "log_dir", "tb", "tensorboard", "tb_logs", "tensorboard_logs", "csv", "csv_logs", "csv_logger",
+    "events", "metrics", "plots", "scalars", "vis_data", "train", "training", "val", "valid", "validation", "eval",
+    "test", "files",
 })  # fmt: skip
 """Folders of one run, by what they hold."""
 _STAMP = re.compile(r"[0-9]{8}_[0-9]{6}")

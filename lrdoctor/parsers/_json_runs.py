@@ -166,7 +166,8 @@ def _constant(table: Table) -> dict[str, Scalar]:
     found: dict[str, Scalar] = {}
     for name, texts in table.texts.items():
         only, times = texts.most_common(1)[0]
-        if len(texts) == 1 and times == table.rows > 1:
+        # skorch marks the best epoch so far, of which in a steady training there is no other.
+        if len(texts) == 1 and times == table.rows > 1 and name.removesuffix("_best") not in table.names:
             found[name] = only
     for name in table.names:
         values = table.of(name)[1]

@@ -17,26 +17,29 @@ which is rounded."""
 CLEARLY_MORE = 1.1
 """Times the points: then even a rounded record is worth more. A few points more are a last line that others lack."""
 SHOWN = 5
+ROUNDED = 0.05
+"""Relative; a text log has two or three digits of a loss."""
 
 
 def one_run(runs: Sequence[Run]) -> Run:
     """The run that these records tell; its name, notes and points are those of the best of them.
 
-    Series and hyperparameters that only the others have are added, since the steps of all are the same; incidents of
-    all are kept. A note names every other record and the series that are from it.
+    Series that only the others have are added where their steps count the same, and hyperparameters; incidents of all
+    are kept. A note names every other record and the series that are from it.
     """
     best, *others = _ranked(runs)
     series, roles, hparams = dict(best.series), dict(best.roles), dict(best.hparams)
     status, planned, notes = best.status, best.planned_steps, []
     for other in others:
-        added = _lacking(series, roles, other)
+        alike = _counted_alike(best, other)
+        added = _lacking(series, roles, other) if alike else []
         series |= {tag: other.series[tag] for tag in added}
         roles |= {role: tag for role, tag in other.roles.items() if role not in roles and tag in added}
         settings = {name: value for name, value in other.hparams.items() if name not in hparams}
         hparams |= settings
         if status in (Status.UNKNOWN, Status.RUNNING) and other.status is not Status.UNKNOWN:
             status = other.status
-        planned = other.planned_steps if planned is None else planned
+        planned = other.planned_steps if planned is None and alike else planned
         notes.append(_note(other, added, settings))
     return replace(
         best,
@@ -48,6 +51,18 @@ def one_run(runs: Sequence[Run]) -> Run:
         notes=(*best.notes, *notes),
         incidents=tuple(incident for run in (best, *others) for incident in run.incidents),
     )
+
+
+def _counted_alike(best: Run, other: Run) -> bool:
+    """Whether the steps of both mean the same: there the losses are the same, too."""
+    for role in (Role.TRAIN_LOSS, Role.VAL_LOSS):
+        mine, its = best[role], other[role]
+        if mine is not None and its is not None:
+            _, at, there = np.intersect1d(mine.steps, its.steps, assume_unique=True, return_indices=True)
+            close = np.isclose(mine.values[at], its.values[there], rtol=ROUNDED, atol=0, equal_nan=True)
+            if len(at) and 2 * close.sum() >= len(at):
+                return True
+    return False
 
 
 def _ranked(runs: Iterable[Run]) -> list[Run]:
@@ -98,4 +113,9 @@ def _note(other: Run, added: Sequence[str], settings: dict[str, Scalar]) -> str:
         parts.append(f"{', '.join(added[:SHOWN])}{more}")
     if settings:
         parts.append(f"{len(settings)} hyperparameter{'s' if len(settings) > 1 else ''}")
-    return f"also recorded in {other.name} ({other.format})" + (f", which adds {'; '.join(parts)}" if parts else "")
+    known = other.name.endswith(f"({other.format})")
+    return (
+        f"also recorded in {other.name}"
+        + ("" if known else f" ({other.format})")
+        + (f", which adds {'; '.join(parts)}" if parts else "")
+    )

@@ -29,6 +29,8 @@ def one_by_one(growing: Growing, table: Layout, place: Place, end: int, damage: 
             # A logger that was started again wrote its header again, perhaps with other columns.
             growing.begin_anew(again)
             headers = {text: again}
+        elif says_nothing(row, growing.names):
+            pass
         elif len(row) != len(growing.names):
             damage.add(f"line {line}", "unreadable_row", wrong_width(len(row), len(growing.names)))
         elif not is_rule(row):
@@ -66,7 +68,14 @@ def dropped(line: bytes, table: Layout, width: int) -> str | None:
     if '"' in text:
         return None
     row = fitted(cells(text, table.separator), width)
+    if says_nothing(row, table.names):
+        return ""
     return None if len(row) == width or _header(row, table.names) is not None else wrong_width(len(row), width)
+
+
+def says_nothing(row: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether this is the row of an epoch that fastai skips where it takes up a training: its number and a time."""
+    return len(row) == 2 < len(names) and (names[0], names[-1]) == ("epoch", "time") and row[1] == "00:00"
 
 
 def wrong_width(cells: int, width: int) -> str:

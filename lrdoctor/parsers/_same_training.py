@@ -3,21 +3,25 @@
 One run of a Trainer may leave its own state, event files, a W&B file and an MLflow store, each of which a parser reads
 as a run. What makes them one is the loss: it has the same values at the same steps, as far as each store writes them.
 Two seeds, or two rates, never agree so; two stores of one format are two runs, because a repeated training does.
+Records in one folder may also count differently, one epochs and the other iterations, as flair's table and its text
+log do: then the validation losses, in their order, are the same. A training that was dead from the start has no values
+to compare; there the same steps without a number must do.
 What follows from it, one `Run` in place of several, is in `_merge`.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lrdoctor.model import Floats, Ints, Role, Run
+from lrdoctor.model import Floats, Ints, Role, Run, Series
 from lrdoctor.parsers._beside import KINDS
 from lrdoctor.parsers._merge import one_run
 
@@ -29,6 +33,8 @@ AGREEING = 0.95
 seeds agree at nearly none."""
 DIGITS = 2.5
 """Decimal digits that the stores write of the range of the loss: with fewer, two seeds of a smooth curve look equal."""
+DIGITS_BESIDE = 1.5
+"""So many will do in a folder with one record of each format, where nobody puts two seeds."""
 ALIKE = 2.0
 """Digits to which even two trainings may agree: seeds of one configuration lie about 1 % of the range apart."""
 CHANCE = 8.0
@@ -93,6 +99,9 @@ def merged(runs: Sequence[Run], roots: Sequence[Path] = ()) -> list[Run]:
             same_clock = apart is not None and apart <= CLOCKS_DIFFER
             if same_clock or (apart is None and _related(folder, its, above)):
                 found[one, other] = _distance(folder, its), round(apart or 0.0, 1)
+    for one, other in _side_by_side(runs):
+        if (one, other) not in found and _alike_in_order(runs[one], runs[other]):
+            found[one, other] = 0, 0.0
     group = _groups(runs, found)
     members: dict[int, list[Run]] = defaultdict(list)
     for at, run in enumerate(runs):
@@ -189,7 +198,7 @@ def _points(steps: Ints, values: Floats) -> NDArray[np.complex128]:
     return points
 
 
-def _agree(one: _Record, other: _Record) -> bool:
+def _agree(one: _Record, other: _Record, least: float = DIGITS) -> bool:
     """Whether the two losses are the same numbers, beyond what chance and likeness explain."""
     _, mine, its = np.intersect1d(one.steps, other.steps, assume_unique=True, return_indices=True)
     number = len(mine)
@@ -204,16 +213,65 @@ def _agree(one: _Record, other: _Record) -> bool:
     low, high = np.quantile(values, (0.1, 0.9) if number >= ENOUGH else (0.0, 1.0))
     with np.errstate(divide="ignore"):
         digits = float(np.log10((high - low) / (2 * np.median(rounding))))
-    return digits >= DIGITS and int(agreeing.sum()) * (digits - ALIKE) >= CHANCE
+    return digits >= least and int(agreeing.sum()) * (digits - ALIKE - least + DIGITS) >= CHANCE
 
 
-def _told_apart(one: Run, other: Run) -> bool:
-    """Whether the records say of themselves that they are not one: other seeds, or other rates."""
+def _side_by_side(runs: Sequence[Run]) -> Iterator[tuple[int, int]]:
+    """Pairs of different formats in one folder, where it holds no second run of either."""
+    beside: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for at, run in enumerate(runs):
+        beside[_folder(run)][run.format].append(at)
+    for formats in beside.values():
+        yield from itertools.combinations(sorted(some[0] for some in formats.values() if len(some) == 1), 2)
+
+
+def _alike_in_order(one: Run, other: Run) -> bool:
+    """Whether one loss of both is the same numbers in the same order, whatever the steps; the last may be missing."""
+    if not _seeds_agree(one, other):
+        return False
+    for role in (Role.VAL_LOSS, Role.TRAIN_LOSS):
+        mine, its = one[role], other[role]
+        if mine is None or its is None or abs(len(mine) - len(its)) > 1:
+            continue
+        number = min(len(mine), len(its))
+        finite = np.isfinite(mine.values[:number])
+        if number < FEWEST or (finite != np.isfinite(its.values[:number])).any():
+            continue
+        if finite.sum() < FEWEST:
+            if number >= ENOUGH and np.array_equal(mine.steps, its.steps):
+                return True
+            continue
+        if np.array_equal(mine.steps[:number], its.steps[:number]):
+            continue  # what counts alike has been compared by its steps
+        told, also = _in_order(mine, number), _in_order(its, number)
+        apart = _clocks_apart(told, also)
+        if np.ptp(told.values) > 0 and _agree(told, also, DIGITS_BESIDE) and (apart or 0.0) <= CLOCKS_DIFFER:
+            return True
+    return False
+
+
+def _in_order(series: Series, number: int) -> _Record:
+    """The finite ones of the first points, counted by themselves."""
+    first = Series(
+        tag=series.tag,
+        steps=np.arange(number),
+        values=series.values[:number],
+        wall_times=None if series.wall_times is None else series.wall_times[:number],
+    ).finite()
+    return _Record(run=0, steps=first.steps, values=first.values, times=first.wall_times, places=_places(first.values))
+
+
+def _seeds_agree(one: Run, other: Run) -> bool:
     seeds, others = (
         {str(value) for name, value in run.hparams.items() if name.lower().endswith("seed") and value is not None}
         for run in (one, other)
     )
-    if seeds and others and not seeds & others:
+    return not seeds or not others or bool(seeds & others)
+
+
+def _told_apart(one: Run, other: Run) -> bool:
+    """Whether the records say of themselves that they are not one: other seeds, or other rates."""
+    if not _seeds_agree(one, other):
         return True
     rate, its = one[Role.LR], other[Role.LR]
     if rate is None or its is None:

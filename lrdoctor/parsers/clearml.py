@@ -66,13 +66,16 @@ def _is_session(path: Path) -> bool:
 
 
 def home(path: Path) -> Path:
-    """The session's folder, or the zip."""
-    return path.parent if path.name == METRICS else path
+    """The session's folder, also for the zip that was made of it and lies beside it, or the zip."""
+    if path.name == METRICS:
+        return path.parent
+    folder = path.with_suffix("")
+    return folder if (folder / METRICS).is_file() else path
 
 
 def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
     """The one run of a session. Raises `LogError` where no event can be read, `NotALog` where none is a scalar."""
-    path = files[0]
+    path = next((file for file in files if file.name == METRICS), files[0])
     damage = Damage(path)
     metrics: dict[str, Metric] = {}
     with _member(path, METRICS) as file:

@@ -21,7 +21,7 @@ import numpy as np
 
 from lrdoctor.errors import LogError, NotALog
 from lrdoctor.model import Role, Run, Scalar, Status
-from lrdoctor.parsers import _monitor, _scalar_card, dvclive
+from lrdoctor.parsers import _halves, _monitor, _scalar_card, dvclive, ray_tune
 from lrdoctor.parsers._appended import Stretch, stretches
 from lrdoctor.parsers._axis import CURVES, Axis, axis, moves
 from lrdoctor.parsers._beside import beside, planned
@@ -42,13 +42,15 @@ FIRST_BYTES = 1 << 16
 SETTINGS = frozenset({"seed", "batch_size", "bs", "weight_decay", "momentum", "dropout", "warmup_steps", "max_steps"})
 """Columns of one repeated number that describe the run."""
 LONGEST_SETTING = 200
+_CLOCK = re.compile(r"([0-9]+:)?[0-9]{1,2}:[0-9]{2}")
+"""How long an epoch took, as fastai tells it."""
 _PART_OF_A_LOSS = re.compile(r"(train|val)/(\w+_loss)")
 
 
 def claims(path: Path) -> bool:
     """Every `.csv` and `.tsv`, so that `read` can say why it is no curve; other text only where it holds a table."""
     suffix = path.suffix.lower()
-    if dvclive.claims(path):
+    if dvclive.claims(path) or ray_tune.claims(path):
         return False
     if suffix in SUFFIXES:
         first = head(path, FIRST_BYTES)
@@ -78,7 +80,7 @@ def home(path: Path) -> Path:
     """The file itself; what belongs to the files beside it has their run's file, or the folder."""
     if _monitor.claims(path):
         return _monitor.home(path)
-    return path.parent if _scalar_card.claims(path) else path
+    return path.parent if _scalar_card.claims(path) or _halves.claims(path) else path
 
 
 def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
@@ -86,14 +88,29 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
     monitors = [path for path in files if _monitor.claims(path)]
     cards = [path for path in files if _scalar_card.claims(path)]
     watched = _monitor.read(monitors)
-    tables = [path for path in files if path not in monitors and path not in cards]
+    halves = [path for path in files if _halves.claims(path)]
+    tables = [path for path in files if path not in (*monitors, *cards, *halves)]
     yield from _scalar_card.read(home, cards)
+    yield from _of_halves(home, halves, names)
     for path in tables:
         for number, run in enumerate(_runs(path, names)):
             # stable-baselines3 writes both anew each time, so that there is one run that the environments belong to.
             yield run if number else _monitor.joined(run, watched)
-    if monitors and not tables:
+    if monitors and not tables and not halves:
         yield _monitor.run(home, watched)
+
+
+def _of_halves(home: Path, halves: Sequence[Path], names: RoleNames) -> Iterator[Run]:
+    runs: list[Run] = []
+    refused: list[LogError] = []
+    for path in halves:
+        try:
+            runs += _runs(path, names)
+        except LogError as error:
+            refused.append(error)
+    if refused and not runs:
+        raise refused[0]
+    yield from _halves.joined(home, runs, names)
 
 
 def _runs(path: Path, names: RoleNames) -> Iterator[Run]:
@@ -218,8 +235,9 @@ def _settings(found: Columns) -> dict[str, Scalar]:
     settings: dict[str, Scalar] = {}
     for name, texts in found.texts.items():
         only = set(texts)
-        if len(only) == 1 and FURTHER not in only and 0 < len(texts[0]) <= LONGEST_SETTING:
-            settings[name] = texts[0]
+        said = texts[0]
+        if len(only) == 1 and FURTHER not in only and 0 < len(said) <= LONGEST_SETTING and not _CLOCK.fullmatch(said):
+            settings[name] = said
     for name in found.values:
         if name.lower() not in SETTINGS or moves(found, name):
             continue

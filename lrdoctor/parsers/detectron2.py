@@ -22,6 +22,7 @@ from lrdoctor.parsers._json_runs import Told, runs
 from lrdoctor.roles import RoleNames
 
 NAME = "metrics.json"
+LOG = "log.txt"
 LOSS = "total_loss"
 LAST_BYTES = 1 << 18
 """Of the text log: a traceback with the losses of a large model has some kilobytes."""
@@ -33,9 +34,11 @@ _PLANNED = re.compile(rb"^\s+MAX_ITER:\s*([0-9]{1,15})\s*$", re.MULTILINE)
 
 
 def claims(path: Path) -> bool:
-    """The file by its name and its first row."""
+    """The file by its name and its first row, or, where the loss broke before there was one, by the log beside it."""
     if path.name != NAME:
         return False
+    if head(path, 1) == b"":
+        return _NOT_FINITE.search(_end_of(path.with_name(LOG))) is not None
     first = first_row(path)
     return "iteration" in first and bool(first.keys() & {LOSS, "data_time", "eta_seconds", "rank_data_time"})
 
@@ -49,12 +52,12 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
     """The run of an output folder. Raises `LogError`."""
     path = files[0]
     damage, table, reached = Damage(path), Table(), -1
-    for line, row in records(text(path), damage):
+    for line, row in records(text(path), damage) if head(path, 1) else ():
         cells = flat(row)
         iteration = cells.get("iteration")
         reached = int(iteration) if isinstance(iteration, float) and abs(iteration) < 1e15 else reached
         table.add(cells, line)
-    said = _end_of(path.parent / "log.txt")
+    said = _end_of(path.with_name(LOG))
     status = Status.CRASHED if _DIED.search(said) else Status.UNKNOWN
     not_finite = _NOT_FINITE.search(said)
     if not_finite and int(not_finite[1]) > reached:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lrdoctor import doctor
 from lrdoctor.errors import LogError, NotALog
 from lrdoctor.model import Run, Status
 from lrdoctor.parsers import clearml
@@ -65,6 +67,12 @@ def zipped(folder: Path, how: int = zipfile.ZIP_DEFLATED) -> Path:
 CURVE = [[event(10 * n, 1 / (n + 1)), event(10 * n, 0.1, "lr", "lr")] for n in range(20)]
 
 
+def test_the_zip_that_is_made_of_a_session_is_no_second_one(tmp_path: Path) -> None:
+    zipped(session(tmp_path / "offline-1", CURVE).parent)
+    runs, problems = doctor.read([tmp_path], RoleNames())
+    assert ([run.name for run in runs], problems) == (["offline-1"], [])
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_reads_what_clearml_wrote(tmp_path: Path, packed: bool) -> None:
     (path,) = DATA.glob("offline-*/metrics.jsonl")
@@ -74,6 +82,7 @@ def test_reads_what_clearml_wrote(tmp_path: Path, packed: bool) -> None:
         for file in path.parent.iterdir():
             (copy / file.name).write_bytes(file.read_bytes())
         path = zipped(copy)
+        shutil.rmtree(copy)
     assert clearml.claims(path)
     run = read(path)
     assert (run.name, run.format, run.status) == ("sweet", "clearml", Status.UNKNOWN)

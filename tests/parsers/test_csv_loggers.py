@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lrdoctor import doctor
 from lrdoctor.errors import LogError, NotALog
 from lrdoctor.model import Role, Run, Status
 from lrdoctor.parsers import csv
@@ -192,6 +193,24 @@ def test_fastai(tmp_path: Path, made: Any) -> None:
     (run,) = read(made.table(tmp_path / "history.csv", text))
     assert (roles(run)[Role.TRAIN_LOSS], roles(run)[Role.VAL_LOSS]) == ("train_loss", "valid_loss")
     assert "time" not in run.series
+    assert run.hparams == {}
+    text = text.replace("00:11", "00:12")
+    (run,) = read(made.table(tmp_path / "history.csv", text))
+    assert run.hparams == {}  # that every epoch took as long is no setting
+
+
+def test_fastai_going_on_skips_the_epochs_that_were_trained(tmp_path: Path, made: Any) -> None:
+    """`SkipToEpoch` of fastai 2.8 lets the recorder write a row for each, with no more than its number and a time."""
+    head, rows = "epoch,train_loss,valid_loss,time\n", [f"{n},{3 - n / 100},2,00:01\n" for n in range(100)]
+    text = head + "".join(rows[:60]) + head + "".join(f"{n},00:00\n" for n in range(60)) + "".join(rows[60:])
+    (run,) = read(made.table(tmp_path / "history.csv", text))
+    assert steps(run, "train_loss") == list(range(100))
+    assert (run.incidents, run.notes) == ((), ())
+    (real,) = read(DATA.parent / "fastai" / "history.csv")  # of 20 epochs, interrupted in the twelfth
+    assert (steps(real, "train_loss"), real.incidents, real.hparams) == (list(range(20)), (), {})
+    torn = text.replace("70,2.3,2,00:01", "70,2.3")
+    (run,) = read(made.table(tmp_path / "history.csv", torn))
+    assert [(i.kind, i.dropped) for i in run.incidents] == [("unreadable_row", 1)]
 
 
 def test_spinning_up(tmp_path: Path, made: Any) -> None:
@@ -248,3 +267,34 @@ def test_tables_of_dvclive_are_not_claimed(tmp_path: Path, made: Any) -> None:
     path = made.table(tmp_path / "dvclive" / "plots" / "metrics" / "loss.tsv", "step\tloss\n0\t1\n1\t2\n")
     assert not csv.claims(path)
     assert csv.claims(made.table(tmp_path / "metrics" / "loss.tsv", "step\tloss\n0\t1\n1\t2\n"))
+
+
+def deepspeed(folder: Path, **columns: list[float]) -> None:
+    """Tables as DeepSpeed's `csvMonitor` writes them: one of each tag, counted in samples."""
+    folder.mkdir(parents=True)
+    for tag, values in columns.items():
+        rows = "".join(f"{64 * n},{value}\n" for n, value in enumerate(values, 1))
+        (folder / f"Train_Samples_{tag}.csv").write_text(f"step,{tag}\n{rows}")
+
+
+def test_the_tables_of_deepspeed_are_one_run(tmp_path: Path) -> None:
+    deepspeed(tmp_path / "job", train_loss=[3.0, 2.0, math.nan], lr=[0.1, 0.2, 0.1], loss_scale=[4.0, 4.0, 2.0])
+    (run,), problems = doctor.read([tmp_path], RoleNames())
+    assert (run.name, problems, run.notes, run.incidents) == ("job", [], (), ())
+    assert (roles(run)[Role.TRAIN_LOSS], roles(run)[Role.LR]) == ("Train/Samples/train_loss", "Train/Samples/lr")
+    assert steps(run, "Train/Samples/train_loss") == [64, 128, 192]
+    assert math.isnan(run.series["Train/Samples/train_loss"].values[-1])
+
+
+def test_deepspeed_going_on(tmp_path: Path) -> None:
+    deepspeed(tmp_path / "job", train_loss=[3.0, 2.0, 1.0])
+    with (tmp_path / "job" / "Train_Samples_train_loss.csv").open("a") as file:
+        file.write("step,train_loss\n128,1.5\n192,0.5\n256,0.25\n")
+    (run,), _ = doctor.read([tmp_path], RoleNames())
+    assert run.series["Train/Samples/train_loss"].values.tolist() == [3.0, 1.5, 0.5, 0.25]
+    assert run.notes == ("restart at step 128: 2 points superseded",)
+
+
+def test_a_table_that_is_only_named_like_those_of_deepspeed(tmp_path: Path, made: Any) -> None:
+    path = made.table(tmp_path / "Train_Samples_loss.csv", "step,loss,lr\n1,3,0.1\n2,2,0.1\n")
+    assert set(doctor.read([path], RoleNames())[0][0].series) == {"loss", "lr"}

@@ -94,3 +94,18 @@ def test_does_not_claim_others(tmp_path: Path, row: dict[str, Any]) -> None:
     other = tmp_path / "m.json"
     other.write_text(json.dumps({"iteration": 1, "total_loss": 2.0}))
     assert not detectron2.claims(other)
+
+
+def test_a_loss_that_broke_before_anything_was_written(output: Any) -> None:
+    run = output(log=BEGAN + DIED, config="SOLVER:\n  MAX_ITER: 400\n")
+    assert [(i.kind, i.dropped) for i in run.incidents] == [("hidden_nonfinite", 0)]
+    assert (run.series["total_loss"].steps.tolist(), run.status, run.planned_steps) == ([87], Status.CRASHED, 400)
+    assert math.isnan(run.series["total_loss"].values[0])
+
+
+def test_does_not_claim_an_empty_record_that_nothing_speaks_of(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    path.touch()
+    assert not detectron2.claims(path)
+    (tmp_path / "log.txt").write_text(BEGAN)
+    assert not detectron2.claims(path)

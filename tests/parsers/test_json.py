@@ -358,3 +358,13 @@ def test_where_a_limit_left_nothing_it_is_named(tmp_path: Path) -> None:
     path.write_text(lines({"loss": 2}))
     with in_force(Limits(line=50)), pytest.raises(NotALog, match=r"a single row, and nothing counts the steps$"):
         read_all(path)
+
+
+def test_what_skorch_wrote() -> None:
+    """skorch 1.4.0's history of 20 epochs, with the rate of its `LRScheduler(event_name="event_lr")`."""
+    (run,) = read_all(DATA / "skorch" / "history.json")
+    roles, _ = RoleNames().assign(run.series)
+    assert (roles[Role.TRAIN_LOSS], roles[Role.VAL_LOSS], roles[Role.LR]) == ("train_loss", "valid_loss", "event_lr")
+    assert run.series["train_loss"].steps.tolist() == list(range(1, 21))
+    # That every epoch was the best so far is no setting.
+    assert (run.hparams, run.incidents) == ({}, ())

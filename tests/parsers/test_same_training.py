@@ -16,6 +16,7 @@ from lrdoctor.model import Floats, Incident, Role, Run, Series, Status
 from lrdoctor.parsers._same_training import TELLS_NOTHING, merged
 from lrdoctor.roles import RoleNames
 
+DATA = Path(__file__).parents[1] / "data"
 EVENTS = "events.out.tfevents.1795645519.host.1.0"
 START = 1.79e9
 
@@ -98,7 +99,7 @@ def test_three_points_are_enough_where_they_are_all_and_exact() -> None:
     few = loss(points=3)
     assert len(names(told("a/x", "csv", few), told("a/y", "tensorboard", single(few)))) == 1
     assert len(names(told("a/x", "csv", few[:2]), told("a/y", "tensorboard", single(few[:2])))) == 2
-    assert len(names(told("a/x", "csv", few), told("a/y", "text", np.round(few, 2)))) == 2
+    assert len(names(told("a/b/x", "csv", few), told("a/c/y", "text", np.round(few, 2)))) == 2
 
 
 def test_the_losses_of_the_validation_are_a_sign_too() -> None:
@@ -110,6 +111,66 @@ def test_the_losses_of_the_validation_are_a_sign_too() -> None:
     shared = loss(5, 10)
     assert len(names(with_validation(each, shared), with_validation(mean, shared))) == 1
     assert len(names(with_validation(each, shared), with_validation(mean, loss(6, 10)))) == 2
+
+
+def by_epoch_and_by_iteration(val: Floats, also: Floats) -> tuple[Run, Run]:
+    """A table of epochs and a text log of ten iterations each, as flair leaves them in one folder."""
+    epochs = 1 + np.arange(len(val))
+    table = Series(tag="DEV_LOSS", steps=epochs, values=val)
+    printed = Series(tag="val/loss", steps=10 * (1 + np.arange(len(also))), values=also)
+    each = Series(tag="loss", steps=1 + np.arange(10 * len(also)), values=loss(7, 10 * len(also)))
+    path = Path("/logs/a")
+    table_of, log_of = {"DEV_LOSS": table, **each_epoch(epochs)}, {"loss": each, "val/loss": printed}
+    roles = {Role.TRAIN_LOSS: "loss", Role.VAL_LOSS: "val/loss"}
+    return (
+        Run(
+            name="a/loss.tsv",
+            path=path / "loss.tsv",
+            format="csv",
+            series=table_of,
+            roles={Role.VAL_LOSS: "DEV_LOSS"},
+            planned_steps=40,
+        ),
+        Run(name="a/training.log", path=path / "training.log", format="text", series=log_of, roles=roles),
+    )
+
+
+def each_epoch(epochs: Any) -> dict[str, Series]:
+    return {"DEV_F1": Series(tag="DEV_F1", steps=epochs, values=np.linspace(0.1, 0.9, len(epochs)))}
+
+
+def test_records_of_one_folder_may_count_differently() -> None:
+    exact = loss(5, 20)
+    run = joined(*by_epoch_and_by_iteration(np.round(exact, 4), exact))
+    assert (run.format, len(run.series["loss"])) == ("text", 200)
+    # What is counted in epochs has no place on an axis of iterations, and neither has a plan.
+    assert set(run.series) == {"loss", "val/loss"}
+    assert run.planned_steps is None
+    assert run.notes == ("also recorded in a/loss.tsv (csv)",)
+
+
+def test_a_table_may_lack_the_row_of_the_last_epoch() -> None:
+    exact = loss(5, 20)
+    assert len(names(*by_epoch_and_by_iteration(np.round(exact[:-1], 4), exact))) == 1
+    assert len(names(*by_epoch_and_by_iteration(np.round(exact[:-2], 4), exact))) == 2
+
+
+def test_other_losses_in_one_folder_are_other_runs() -> None:
+    assert len(names(*by_epoch_and_by_iteration(np.round(loss(5, 20), 4), loss(6, 20)))) == 2
+
+
+def test_a_second_table_in_the_folder_leaves_open_whose_log_it_is() -> None:
+    exact = loss(5, 20)
+    table, log = by_epoch_and_by_iteration(np.round(exact, 4), exact)
+    other = replace(table, name="a/other.tsv", path=Path("/logs/a/other.tsv"))
+    assert len(names(table, log, other)) == 3
+
+
+def test_what_was_dead_from_the_start_is_one_run_by_its_steps() -> None:
+    dead = np.full(60, np.nan)
+    assert len(names(told("a/x", "mmengine", dead), told("a/y", "text", dead))) == 1
+    assert len(names(told("a/x", "mmengine", dead), told("a/y", "text", dead, every=2))) == 2
+    assert len(names(told("a/x", "mmengine", dead), told("a/y", "text", np.where(np.arange(60) > 7, dead, 1.0)))) == 2
 
 
 def test_two_seeds_are_two_runs() -> None:
@@ -139,11 +200,11 @@ def test_an_overwritten_stretch_does_not_part_a_training() -> None:
     ],
 )
 def test_what_tells_nothing_is_no_sign(flat: Floats) -> None:
-    assert len(names(told("a/x", "csv", flat), told("a/y", "tensorboard", flat))) == 2
+    assert len(names(told("a/b/x", "csv", flat), told("a/c/y", "tensorboard", flat))) == 2
 
 
 def test_few_decimals_are_no_sign() -> None:
-    assert len(names(told("a/x", "csv", loss()), told("a/y", "text", np.round(loss(), 2)))) == 2
+    assert len(names(told("a/b/x", "csv", loss()), told("a/c/y", "text", np.round(loss(), 2)))) == 2
 
 
 def test_one_format_twice_is_a_repeated_training() -> None:
@@ -304,3 +365,16 @@ def test_from_files(tmp_path: Path, made: Any) -> None:
     ]
     assert all("extra" in run.series for run in runs)
     assert all(f"also recorded in seed{n}/tb (tensorboard), which adds extra" in runs[n].notes for n in range(2))
+
+
+def test_the_table_and_the_log_of_flair_are_one_run() -> None:
+    """flair 0.15.1, `fine_tune` over 8 epochs of 8 iterations, with a rate for the decoder ten times the other one."""
+    (run,), problems = read([DATA / "flair"], RoleNames())
+    assert (problems, run.format, run.incidents) == ([], "text", ())
+    loss, val, rate = run[Role.TRAIN_LOSS], run[Role.VAL_LOSS], run[Role.LR]
+    assert loss is not None
+    assert val is not None
+    assert rate is not None
+    assert (len(loss), val.steps.tolist()) == (64, list(range(8, 65, 8)))
+    assert (rate.values[:3].tolist(), rate.values.max()) == ([0.0, 0.071429, 0.142857], 0.5)
+    assert "also recorded in loss.tsv (csv)" in run.notes
