@@ -171,6 +171,22 @@ def test_what_was_dead_from_the_start_is_one_run_by_its_steps() -> None:
     assert len(names(told("a/x", "mmengine", dead), told("a/y", "text", dead))) == 1
     assert len(names(told("a/x", "mmengine", dead), told("a/y", "text", dead, every=2))) == 2
     assert len(names(told("a/x", "mmengine", dead), told("a/y", "text", np.where(np.arange(60) > 7, dead, 1.0)))) == 2
+    assert len(names(told("a/b/x", "csv", dead), told("a/c/y", "tensorboard", dead))) == 2
+    # A single number before it died is more than chance.
+    died = np.where(np.arange(60) > 0, np.nan, loss()[0])
+    assert len(names(told("a/b/x", "csv", died), told("a/c/y", "tensorboard", single(died)))) == 1
+    assert len(names(told("a/b/x", "csv", died), told("a/c/y", "tensorboard", 2 * died))) == 2
+
+
+def test_a_loss_that_reads_0_from_its_explosion_on_is_one_run_in_its_folder() -> None:
+    hidden = np.where(np.arange(60) > 3, 0.0, [1.2, 1.3, 1020.0, 1e12, *[0.0] * 56])
+    assert len(names(told("a/x", "llama_factory", hidden), told("a/y", "trainer_state", hidden))) == 1
+    rates = constant("lr", 0.1), constant("lr", 1.0)
+    apart = [
+        told(f"a/{form}", form, hidden, series=its, roles={Role.LR: "lr"})
+        for form, its in zip("xy", rates, strict=True)
+    ]
+    assert len(names(*apart)) == 2
 
 
 def test_two_seeds_are_two_runs() -> None:
