@@ -1,4 +1,4 @@
-"""A configuration file -> flat hyperparameters: YAML, JSON, and the arguments that a script printed.
+"""A configuration file -> flat hyperparameters: YAML, JSON, MMEngine's Python, and the arguments that a script printed.
 
 Nested names are joined by `.`. Nothing is constructed, whatever tag a YAML file carries, and a scalar is read by YAML
 1.2's core schema, in which `no` is a word; but 1e-3, which that schema (YAML 1.1's too) takes for text, is a number. A
@@ -8,8 +8,10 @@ do, is a setting of that name as well, so that `optimizer: {_target_: torch.opti
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,12 +48,17 @@ _LINE = re.compile(r"\s*(?:--)?([A-Za-z_][\w.\-/]*)\s*[:=]\s*(.*?)\s*(?:\t\[defa
 
 
 def settings(content: bytes, suffix: str) -> dict[str, Scalar]:
-    """The settings of a `.yaml`, `.yml`, `.json` or `.txt` file. Raises `LogError` where it is none, or too much."""
+    """The settings of a file of such a suffix: `.yaml`, `.yml`, `.json`, `.py` or `.txt`.
+
+    Raises `LogError` where it is none, or too much.
+    """
     if len(content) > limits.current().settings:
         raise LogError(f"a configuration of more than {limits.shown('settings')}; {limits.raised_by('settings')}")
     text = content.decode("utf-8-sig", "replace")
     if suffix == ".txt" and not text.lstrip().startswith("{"):
         return arguments(text)
+    if suffix == ".py":
+        return flat(_python(text))
     return flat(_yaml(text) if suffix in (".yaml", ".yml") else _json(text))
 
 
@@ -85,6 +92,37 @@ def _json(text: str) -> Any:
     except (ValueError, RecursionError) as error:
         at = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise LogError(f"no JSON{at}") from error
+
+
+def _python(text: str) -> dict[str, Any]:
+    """What is assigned at the top of a module, of constants alone, `dict(…)` among them; nothing of it is run."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes in texts, which are not ours
+            module = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise LogError("no Python") from error
+    return {
+        statement.targets[0].id: _constant(statement.value)
+        for statement in module.body
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
+    }
+
+
+def _constant(node: ast.expr) -> Any:
+    """The value of an expression; what is none, or none of a configuration, is an empty container."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str | int | float | None) else []
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
+        return -node.operand.value if isinstance(node.operand.value, int | float) else []
+    if isinstance(node, ast.List | ast.Tuple):
+        return [_constant(inner) for inner in node.elts]
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return {str(key.value): _constant(value) for key, value in pairs if isinstance(key, ast.Constant)}
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":
+        return {keyword.arg: _constant(keyword.value) for keyword in node.keywords if keyword.arg}
+    return []
 
 
 def _yaml(text: str) -> Any:

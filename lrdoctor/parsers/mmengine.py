@@ -2,7 +2,8 @@
 
 Schema: mmengine 0.10.7, `visualization/vis_backend.py` (`LocalVisBackend`) and `hooks/logger_hook.py`: one object per
 line; on training lines `iter` and `step` count iterations, on validation lines `step` is the epoch. MMCV 1.7,
-`runner/hooks/logger/text.py`: `mode` tells the two apart, and `iter` begins anew with every epoch.
+`runner/hooks/logger/text.py`: `mode` tells the two apart, and `iter` begins anew with every epoch. `vis_data/config.py`
+is the configuration, written as Python that assigns constants.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ from typing import Any
 from lrdoctor.errors import LogError
 from lrdoctor.model import Run, Scalar, Status
 from lrdoctor.parsers._damage import Damage
-from lrdoctor.parsers._files import head, reason
+from lrdoctor.parsers._files import content, head, reason
 from lrdoctor.parsers._json import first_row, records, text
 from lrdoctor.parsers._json_rows import Cell, Table, flat, whole
 from lrdoctor.parsers._json_runs import Told, runs
+from lrdoctor.parsers._settings import settings
 from lrdoctor.parsers._values import hyperparameters
 from lrdoctor.roles import RoleNames
 
 FOLDER = "vis_data"
 MMCV = ".log.json"
+CONFIGURATION = "config.py"
 TRAINING = frozenset({"lr", "iter", "mode"})
 """A line with one of these is of the training; one with none holds an evaluation."""
 OF_THE_MACHINE = frozenset({"time", "data_time", "memory", "eta"})
@@ -57,7 +60,9 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
     """The run of one record; of twins, the longer is read. Raises `LogError`."""
     path = max(sorted(files), key=lambda path: (_size(path), path.name == "scalars.json"))
     others = [other.name for other in files if other != path]
-    notes = (f"{path.name} was read, not {', '.join(others)}, which MMEngine writes alike",) if others else ()
+    notes: tuple[str, ...] = (
+        (f"{path.name} was read, not {', '.join(others)}, which MMEngine writes alike",) if others else ()
+    )
     damage, table, hparams = Damage(path), Table(), dict[str, Scalar]()
     for line, row in records(text(path), damage):
         if "env_info" in row:
@@ -70,6 +75,12 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
             table.add(cells, line)
         else:
             table.add(_evaluation(row, first=not table.rows), line)
+    configuration = path.parent / CONFIGURATION
+    if not path.name.endswith(MMCV) and configuration.is_file():
+        try:
+            hparams = settings(content(configuration, "a configuration", "settings"), ".py") | hparams
+        except LogError as error:
+            notes += (f"{CONFIGURATION}: not read for hyperparameters: {error}",)
     planned = _planned(path)
     last = max((int(value) for value in table.of("iter")[1] if value == value and abs(value) < 1e15), default=0)
     told = Told(
@@ -106,5 +117,5 @@ def _planned(path: Path) -> int | None:
     if total := _ITERATIONS.search(said):
         return whole(total[1].decode())
     per_epoch = _PER_EPOCH.search(said)
-    epochs = _EPOCHS.search(head(path.parent / "config.py", FIRST_BYTES) or said)
+    epochs = _EPOCHS.search(head(path.parent / CONFIGURATION, FIRST_BYTES) or said)
     return int(per_epoch[1]) * int(epochs[1]) if per_epoch and epochs else None

@@ -50,6 +50,13 @@ def copied(tmp_path: Path) -> Any:
 def test_the_plan_in_epochs_is_found_beside(copied: Any) -> None:
     run = copied("INFO - Epoch(train)  [1][ 2/8]  lr: 5.0000e-02\n", "train_cfg = dict(by_epoch=True, max_epochs=3)\n")
     assert (run.planned_steps, run.status) == (24, Status.FINISHED)
+    assert run.hparams == {"train_cfg.by_epoch": True, "train_cfg.max_epochs": 3}
+
+
+def test_a_configuration_that_cannot_be_read_is_told(copied: Any) -> None:
+    run = copied("", "train_cfg = dict(")
+    assert run.hparams == {}
+    assert run.notes[-1] == "config.py: not read for hyperparameters: no Python"
 
 
 def test_the_plan_in_iterations_is_found_beside(copied: Any) -> None:

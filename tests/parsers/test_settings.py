@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,6 +113,45 @@ def test_what_is_too_much_or_none_is_refused_in_one_line(text: str, why: str) ->
     assert "\n" not in told
 
 
+def test_python_that_assigns_constants() -> None:
+    """As MMEngine's `Config.dump` writes it."""
+    text = (
+        "_base_ = ['../schedule.py']\n"
+        "optim_wrapper = dict(\n    optimizer=dict(lr=0.05, type='SGD'), clip_grad=None)\n"
+        "betas = (0.9, -0.5)\nhooks = {'log': {'interval': 50}, 3: True}\nnames = [dict(type='a'), 'b']\n"
+    )
+    assert settings(text.encode(), ".py") == {
+        "_base_": "[../schedule.py]",
+        "optim_wrapper.optimizer": "SGD",
+        "optim_wrapper.optimizer.lr": 0.05,
+        "optim_wrapper.optimizer.type": "SGD",
+        "optim_wrapper.clip_grad": None,
+        "betas": "[0.9, -0.5]",
+        "hooks.log.interval": 50,
+        "hooks.3": True,
+        "names.0": "a",
+        "names.0.type": "a",
+        "names.1": "b",
+    }
+
+
+def test_no_python_is_run(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    text = (
+        f"import os\nlr = 0.1\nx = open({str(gone)!r}, 'w')\ny = [1 for _ in range(9)]\nz = os.getcwd()\na = b = 2j\n"
+    )
+    assert settings(text.encode(), ".py") == {"lr": 0.1}
+    assert not gone.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["lr = = 1", "(" * 1000, "-" * 100_000 + "1", "x = " + "9" * 5000, "\0", "1+" * 100_000]
+)
+def test_what_is_no_python_is_refused(text: str) -> None:
+    with pytest.raises(LogError, match="no Python"):
+        settings(text.encode(), ".py")
+
+
 def test_a_large_file_is_refused() -> None:
     with pytest.raises(LogError, match="more than 1 MiB"):
         settings(b" " * (Limits().settings + 1), ".json")
@@ -193,7 +233,7 @@ def test_json_is_flattened_as_it_was_given(node: dict[str, Any]) -> None:
 @budget(deadline=None, max_examples=200)
 @given(
     st.one_of(st.binary(max_size=200), st.text(alphabet="ab:{}[],&*<>!'\"#|-? \n\t019.e", max_size=200)),
-    st.sampled_from([".yaml", ".json", ".txt"]),
+    st.sampled_from([".yaml", ".json", ".py", ".txt"]),
 )
 def test_any_bytes_are_settings_or_a_clear_error(content: bytes | str, suffix: str) -> None:
     try:
