@@ -12,6 +12,7 @@ from lrdoctor.errors import LogError, NotALog
 from lrdoctor.limits import Limits, in_force, raised_by
 from lrdoctor.model import Problem, Run
 from lrdoctor.parsers._beside import Beside, beside, remembered
+from lrdoctor.parsers._by_the_clock import on_one_axis
 from lrdoctor.parsers._damage import PLACES
 from lrdoctor.parsers._discovery import STANDARD_INPUT, Found, discover
 from lrdoctor.parsers._files import asked_once
@@ -130,10 +131,11 @@ def _named(runs: Sequence[Run], found: Found, names: RoleNames) -> Iterator[Run]
         met[own] += 1
         own += f" #{met[own]}" if met[own] > 1 else ""
         roles, notes = names.assign(run.series)
-        yield replace(
+        named = replace(
             run,
             name=found.name + own,
             roles=roles,
             hparams={**told.hparams, **run.hparams},
             notes=(*run.notes, *notes, *(note for note in told.notes if note not in run.notes)),
         )
+        yield on_one_axis(named)
