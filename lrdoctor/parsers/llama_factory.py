@@ -1,7 +1,8 @@
 """LLaMA-Factory's `trainer_log.jsonl`: one object per logged step, with the planned number of steps in each.
 
 Schema: LLaMA-Factory 0.9, `train/callbacks.py` (`LogCallback`): `current_steps`, `total_steps`, `loss`, `eval_loss`,
-`lr`, `epoch`, `percentage`, times as text; what is None is left out, and the last row has no loss.
+`lr`, `epoch`, `percentage`, times as text; what is None is left out, and the last row has no loss. A NaN reads 0.0, as
+in the Trainer's own state.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from lrdoctor.parsers._files import head
 from lrdoctor.parsers._json import records, text
 from lrdoctor.parsers._json_rows import Table, flat, whole
 from lrdoctor.parsers._json_runs import Told, runs
+from lrdoctor.parsers.trainer_state import dead_from, unmasked
 from lrdoctor.roles import RoleNames
 
 NAME = "trainer_log.jsonl"
@@ -36,13 +38,16 @@ def read(home: Path, files: Sequence[Path], names: RoleNames) -> Iterator[Run]:
     path = files[0]
     damage, table = Damage(path), Table()
     planned, reached = None, -1
-    for line, row in records(text(path), damage):
+    rows = list(records(text(path), damage))
+    dead = dead_from([row for _, row in rows], "current_steps")
+    for line, row in rows:
         step = whole(row.get("current_steps"))
         if step is None:
             damage.add(f"line {line}", "no_step", "no current_steps in the row: it is left out")
             continue
         planned, reached = whole(row.get("total_steps")) or planned, step
-        table.add({key: value for key, value in flat(row).items() if key not in NO_SERIES}, line, step)
+        cells = {key: value for key, value in flat(row).items() if key not in NO_SERIES}
+        table.add(unmasked(cells, step, dead, damage), line, step)
     told = Told(
         format="llama_factory",
         home=home,

@@ -115,6 +115,7 @@ def _where(state: _State, home: Path) -> str:
 
 def _run(home: Path, name: str, state: _State, names: RoleNames, notes: tuple[str, ...]) -> Iterator[Run]:
     table, lost, finished = Table(), 0, False
+    dead = dead_from(state.rows, "step")
     for number, row in enumerate(state.rows, 1):
         step = whole(row.get("step"))
         if SUMMARY in row:
@@ -123,7 +124,7 @@ def _run(home: Path, name: str, state: _State, names: RoleNames, notes: tuple[st
             lost += 1
         else:
             cells = {key: value for key, value in flat(row).items() if key != "step"}
-            table.add(_unmasked(cells, step, state.damage), number, step)
+            table.add(unmasked(_unmasked(cells, step, state.damage), step, dead, state.damage), number, step)
     if lost:
         state.damage.add("", "no_step", f"{lost} rows of log_history without a step: they are left out", lost)
     planned = whole(state.told.get("max_steps"))
@@ -161,5 +162,25 @@ def _unmasked(row: dict[str, Cell], step: int, damage: Damage) -> dict[str, Cell
     if row.get("loss") != 0.0 or not isinstance(norm, float) or not math.isnan(norm):
         return row
     message = "the loss reads 0.0 while the gradient norm is no number: it is taken for the NaN that the Trainer hides"
+    damage.add(f"step {step}", "hidden_nonfinite", message, 0)
+    return {**row, "loss": float("nan")}
+
+
+def dead_from(rows: Sequence[Mapping[str, Any]], count: str) -> int | None:
+    """The step from which the loss reads exactly 0 to the end, if an evaluation since then was no number; else None."""
+    first, proved = None, False
+    for row in rows:
+        loss, evaluated = row.get("loss"), row.get("eval_loss")
+        if isinstance(loss, int | float):
+            first, proved = (whole(row.get(count)) if first is None else first, proved) if loss == 0 else (None, False)
+        proved = proved or (first is not None and isinstance(evaluated, float) and math.isnan(evaluated))
+    return first if proved else None
+
+
+def unmasked(row: dict[str, Cell], step: int, dead: int | None, damage: Damage) -> dict[str, Cell]:
+    """The row with NaN for a loss of exactly 0.0 from the step `dead` on."""
+    if dead is None or step < dead or row.get("loss") != 0.0:
+        return row
+    message = "the loss reads 0.0 to the end while the evaluation is no number: it is taken for the NaN that is hidden"
     damage.add(f"step {step}", "hidden_nonfinite", message, 0)
     return {**row, "loss": float("nan")}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +67,23 @@ def test_an_empty_log_says_so(tmp_path: Path) -> None:
     with pytest.raises(LogError, match="an empty file"):
         list(llama_factory.read(tmp_path, [path], RoleNames()))
     assert not llama_factory.claims(tmp_path / "log.jsonl")
+
+
+def test_zeros_to_the_end_beside_an_evaluation_that_is_no_number_are_nan(runs: Any) -> None:
+    (run,) = runs([*TRAIN[:2], row(30, loss=0.0), row(30, eval_loss=float("nan")), row(40, loss=0.0), row(50)])
+    assert [math.isnan(value) for value in run.series["loss"].values] == [False, False, True, True]
+    assert [(i.place, i.kind) for i in run.incidents] == [(f"step {n}", "hidden_nonfinite") for n in (30, 40)]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        [row(30, loss=0.0), row(30, eval_loss=0.5), row(40, loss=0.0)],
+        [row(30, eval_loss=float("nan")), row(40, loss=0.0)],
+        [row(30, loss=0.0), row(30, eval_loss=float("nan")), row(40, loss=0.1)],
+    ],
+)
+def test_zeros_that_nothing_speaks_against_are_zeros(runs: Any, rest: list[dict[str, Any]]) -> None:
+    (run,) = runs([*TRAIN[:2], *rest])
+    assert 0.0 in run.series["loss"].values.tolist()
+    assert run.incidents == ()

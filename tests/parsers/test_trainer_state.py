@@ -90,6 +90,15 @@ def test_a_loss_of_zero_may_be_one(save: Any, row: dict[str, Any]) -> None:
     assert run.incidents == ()
 
 
+def test_zeros_to_the_end_beside_an_evaluation_that_is_no_number_are_nan(save: Any) -> None:
+    """transformers 4.57 with `max_grad_norm=0` logs no norm that could tell."""
+    zeros = [{"step": n, "loss": 0.0} for n in (30, 40)]
+    home = save("", state([*rows(10, 20), *zeros, {"step": 40, "eval_loss": float("nan")}]))
+    (run,) = read(home)
+    assert [math.isnan(value) for value in run.series["loss"].values] == [False, False, True, True]
+    assert [i.kind for i in run.incidents] == ["hidden_nonfinite"] * 2
+
+
 def test_a_nan_within_the_run_is_seen_too(save: Any) -> None:
     hidden = {"step": 3, "loss": 0.0, "grad_norm": math.nan}
     (run,) = read(save("", state([*rows(1, 2), hidden, *rows(4, 5)])))
