@@ -27,8 +27,11 @@ SHOWN = 3
 
 def on_one_axis(run: Run) -> Run:
     """The run with such curves at the steps that the training had reached; as it is where there are none."""
-    counted = [series for role in (Role.TRAIN_LOSS, Role.LR, Role.GRAD_NORM) if (series := run[role]) is not None]
-    counted = [series for series in counted if series.wall_times is not None and len(series) > FEWEST]
+    counted = [
+        series
+        for role in (Role.TRAIN_LOSS, Role.LR, Role.GRAD_NORM)
+        if (series := run[role]) is not None and series.wall_times is not None and len(series) > FEWEST
+    ]
     if not counted:
         return run
     by_steps = max(counted, key=lambda series: int(series.steps[-1]))
@@ -41,13 +44,14 @@ def on_one_axis(run: Run) -> Run:
 
 
 def _moved(run: Run, by_steps: Series) -> Iterator[tuple[str, Series]]:
-    clock = by_steps.wall_times
+    clock, most = by_steps.wall_times, int(by_steps.steps[-1]) // APART
     for tag, series in run.series.items():
-        if series is by_steps or series.wall_times is None or len(series) < FEWEST or clock is None:
+        # The last step first: of nearly all curves it says enough.
+        if len(series) < FEWEST or series.steps[-1] > most or series.wall_times is None or clock is None:
             continue
-        first, last = int(series.steps[0]), int(series.steps[-1])
-        one_by_one = first in (0, 1) and last - first == len(series) - 1
-        if not one_by_one or APART * last > int(by_steps.steps[-1]) or (clock[1:] < clock[:-1]).any():
+        first = int(series.steps[0])
+        one_by_one = first in (0, 1) and int(series.steps[-1]) - first == len(series) - 1
+        if not one_by_one or (clock[1:] < clock[:-1]).any():
             continue
         reached = _reached(by_steps.steps, clock, series.wall_times)
         if reached is not None:

@@ -191,6 +191,22 @@ def test_wall_times(tmp_path: Path) -> None:
     assert began <= taken[0] <= taken[-1] <= time.time()
 
 
+def test_a_validation_that_is_counted_in_epochs(tmp_path: Path) -> None:
+    """As many scripts do; the writer itself tells the time."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    written = training()
+    with SummaryWriter(tmp_path) as writer:
+        for step in range(100):
+            writer.add_scalar("train/loss", written["train/loss"][step], step + 1)
+            time.sleep(0.001)
+            if step % 10 == 9:
+                writer.add_scalar("val/loss", written["val/loss"][step], (step + 1) // 10)
+    val = only_run(tmp_path)[Role.VAL_LOSS]
+    assert val is not None
+    assert val.steps.tolist() == list(range(10, 101, 10))
+
+
 def test_a_writer_that_is_never_told_the_step(tmp_path: Path) -> None:
     from torch.utils.tensorboard import SummaryWriter
 
