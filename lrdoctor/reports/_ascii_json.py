@@ -15,5 +15,6 @@ def dumped(value: Any, indent: int | None = None) -> str:
 
 def unlike_commands(text: str) -> str:
     """The same JSON without `##`."""
-    # Only strings have the sign in them, and there it is the same character when escaped.
-    return text.replace("##", r"\u0023\u0023")
+    # Only strings have the sign in them, and there it is the same character when escaped. To look for two characters
+    # takes ten times as long as for one.
+    return text.replace("##", r"\u0023\u0023") if "" in text.split("#")[1:-1] else text

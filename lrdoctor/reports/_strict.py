@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+
+
+class Inner(NamedTuple):
+    """Name and names of an object within another."""
+
+    name: str
+    names: tuple[str, ...]
+
+
+class Record(NamedTuple):
+    """An object of which there are thousands: the names, which all of them have in common, and the values."""
+
+    names: tuple[str | Inner, ...]
+    values: Sequence[Any]
+    """One after the other, also those of an object within it."""
+
+    def mapping(self) -> dict[str, Any]:
+        """The same as any other object."""
+        values = iter(self.values)
+        return {
+            one.name if isinstance(one, Inner) else one: dict(zip(one.names, values, strict=False))
+            if isinstance(one, Inner)
+            else next(values)
+            for one in self.names
+        }
 
 
 def strict(value: Any) -> Any:
@@ -18,6 +43,8 @@ def strict(value: Any) -> Any:
             return strict(value.item())
         case float():
             return value if math.isfinite(value) else None
+        case Record():
+            return strict(value.mapping())
         case Mapping():
             return {strict(key): strict(item) for key, item in value.items()}
         case list() | tuple():

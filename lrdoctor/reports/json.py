@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
-from functools import lru_cache
+from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
@@ -11,12 +13,23 @@ import numpy as np
 from lrdoctor.model import Advice, Diagnosis, Finding, Gate, Prescription, Report, Run, Schedule, Verdict
 from lrdoctor.reports._ascii_json import unlike_commands
 from lrdoctor.reports._indented import indented
+from lrdoctor.reports._strict import Inner, Record
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 SUFFIX = ".json"
 SCHEMA_VERSION = 1
+_Reader = tuple[tuple[str | Inner, ...], Callable[[Any], tuple[Any, ...]]]
+"""Names, and what reads their values from an object, in C."""
+_FINDING = {
+    "kind": "kind",
+    "series": "series",
+    "first_step": "span.first",
+    "last_step": "span.last",
+    "confidence": "confidence",
+}
+"""Where the items of a finding are in it, but for its evidence."""
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -119,15 +132,9 @@ def _schedule(schedule: Schedule | None) -> dict[str, Any] | None:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "kind": finding.kind,
-        "series": finding.series,
-        "first_step": finding.span.first,
-        "last_step": finding.span.last,
-        "confidence": finding.confidence,
-        "evidence": finding.evidence,
-    }
+def _finding(finding: Finding) -> Record:
+    names, values = _evidence(type(finding))
+    return Record(names, values(finding))
 
 
 def _advice(advice: Advice, findings: tuple[Finding, ...]) -> dict[str, Any]:
@@ -138,7 +145,7 @@ def _advice(advice: Advice, findings: tuple[Finding, ...]) -> dict[str, Any]:
         "message": advice.message,
         "because": [findings.index(finding) for finding in advice.because],
         "confidence": advice.confidence,
-        "fixes": [{"action": fix.action, **_fields(fix)} for fix in advice.fixes],
+        "fixes": [_fields(fix, "action") for fix in advice.fixes],
     }
 
 
@@ -161,11 +168,22 @@ def _prescription(prescription: Prescription) -> dict[str, Any]:
     }
 
 
-def _fields(flat: DataclassInstance) -> dict[str, Any]:
-    """What a dataclass without others in it holds, by name: `asdict` would copy it all."""
-    return {name: getattr(flat, name) for name in _names(type(flat))}
+def _fields(flat: DataclassInstance, *before: str) -> Record:
+    """What a dataclass without others in it holds, by name; attributes that are no fields of it come before."""
+    names, values = _reader(type(flat), before)
+    return Record(names, values(flat))
 
 
-@lru_cache
-def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+def _reader_of(kind: type[DataclassInstance], before: tuple[str, ...]) -> _Reader:
+    names = (*before, *(field.name for field in fields(kind)))
+    return names, attrgetter(*names)
+
+
+def _evidence_of(kind: type[Finding]) -> _Reader:
+    names = kind.evidence_names()
+    return (*_FINDING, Inner("evidence", names)), attrgetter(*_FINDING.values(), *names)
+
+
+# Annotated, since mypy takes no dataclass for hashable.
+_reader: Callable[[Any, tuple[str, ...]], _Reader] = cache(_reader_of)
+_evidence: Callable[[Any], _Reader] = cache(_evidence_of)

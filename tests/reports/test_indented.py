@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrdoctor.reports._indented import indented
-from lrdoctor.reports._strict import strict
+from lrdoctor.reports._strict import Inner, Record, strict
 
 
 class Word(StrEnum):
@@ -45,12 +45,21 @@ def test_it_is_what_python_writes(value: Any) -> None:
     assert indented(value) == json.dumps(strict(value), indent=2, ensure_ascii=True, allow_nan=False)
 
 
+@given(st.lists(LEAVES, min_size=5, max_size=5))
+def test_a_record_is_an_object(values: list[Any]) -> None:
+    record = Record(("a", "100 %s", Inner("b", ("c", "a")), Inner("none", ()), "d"), values)
+    a, b, c, d, e = values
+    plain = {"a": a, "100 %s": b, "b": {"c": c, "a": d}, "none": {}, "d": e}
+    assert json.dumps(strict(record)) == json.dumps(strict(plain))
+    assert indented([record]) == json.dumps(strict([plain]), indent=2, ensure_ascii=True, allow_nan=False)
+
+
 def test_it_goes_on_at_a_depth() -> None:
     inner = {"a": [1, {"b": []}], "c": {}}
     assert '{\n  "x": ' + indented(inner, "\n  ") + "\n}" == json.dumps({"x": inner}, indent=2)
 
 
-@pytest.mark.parametrize("value", [object(), {1: 2}, {"a": {1, 2}}, b"bytes"])
+@pytest.mark.parametrize("value", [object(), {1: 2}, {"a": {1, 2}}, b"bytes", {("a", ("b",)): 1}])
 def test_what_json_has_no_word_for_is_refused(value: Any) -> None:
     with pytest.raises(TypeError):
         indented(value)
