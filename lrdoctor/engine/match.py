@@ -11,7 +11,7 @@ from typing import get_type_hints
 from lrdoctor.engine.message import fill
 from lrdoctor.engine.reading import readings
 from lrdoctor.engine.rule import ACTIONS, Bound, Clause, FixSpec, Rule
-from lrdoctor.model import Advice, Evidence, Finding, Fix, Severity
+from lrdoctor.model import Advice, Evidence, Finding, Fix, Severity, Span
 
 SANE: Mapping[str, Bound] = {
     "factor": Bound(gt=0),
@@ -22,9 +22,7 @@ SANE: Mapping[str, Bound] = {
 """What a fix's parameter must satisfy, by its name, whether the rule gives it or the run."""
 ANY = Bound(known=True)
 
-Told = tuple[Finding, dict[str, Evidence]]
-"""A finding with its readings."""
-Seen = dict[str, list[Told]]
+Seen = dict[str, list[Finding]]
 """The findings of a run by their kind."""
 
 
@@ -32,7 +30,7 @@ def advise(rules: Iterable[Rule], findings: Iterable[Finding]) -> tuple[Advice, 
     """What the rules say of a run with these findings, worst first; then surest first, then by rule id."""
     seen: Seen = {}
     for finding in findings:
-        seen.setdefault(finding.kind, []).append((finding, readings(finding)))
+        seen.setdefault(finding.kind, []).append(finding)
     # Most rules have no subject in a run, and are not asked any further.
     told = [(rule, _speak(rule, seen)) for rule in rules if rule.when[0].finding in seen]
     said = [(rule, advice) for rule, advice in told if advice is not None]
@@ -44,29 +42,35 @@ def advise(rules: Iterable[Rule], findings: Iterable[Finding]) -> tuple[Advice, 
 
 
 def _speak(rule: Rule, seen: Seen) -> Advice | None:
-    matches = []
+    matches: list[list[Finding]] = []
     for clause in rule.when:
         found = _within(clause, seen)
         if not found:
             return None
         matches.append(found)
-    if any(_within(clause, seen) for clause in rule.unless):
-        return None
-    subject, known = min(matches[0], key=lambda told: (-_confidence(told[0]), told[0].span, told[0].series))
+    for clause in rule.unless:
+        if _within(clause, seen):
+            return None
+    subject = min(matches[0], key=_surest) if len(matches[0]) > 1 else matches[0][0]
     others = [found[0] for found in matches[1:]]
     # Two clauses may rest on one finding; it is named once.
-    because = tuple({id(f): f for f in (subject, *(f for f, _ in others))}.values())
+    because = tuple({id(f): f for f in (subject, *others)}.values())
     confidence = _sure(rule, because)
     if rule.severity is not Severity.INFO and confidence < SPEAKS_FROM:
         return None
-    named = {f"{f.kind}.{name}": value for f, read in reversed(others) for name, value in read.items()} | known
+    known = readings(subject)
+    named = {f"{f.kind}.{name}": value for f in reversed(others) for name, value in readings(f).items()} | known
     return Advice(
         rule=rule.info,
         message=fill(rule.message.strip(), named),
         because=because,
-        fixes=tuple(fix for spec in rule.fix if (fix := _fix(spec, known)) is not None),
+        fixes=tuple([fix for spec in rule.fix if (fix := _fix(spec, known)) is not None]),
         confidence=confidence,
     )
+
+
+def _surest(finding: Finding) -> tuple[float, Span, str]:
+    return -_confidence(finding), finding.span, finding.series
 
 
 def _sure(rule: Rule, because: tuple[Finding, ...]) -> float:
@@ -83,16 +87,16 @@ UNCOUNTED = 0.9
 """No rule is surer than this before its record says so: a margin over the noise is no share of right answers."""
 
 
-def _within(clause: Clause, seen: Seen) -> list[Told]:
+def _within(clause: Clause, seen: Seen) -> list[Finding]:
     """The findings that satisfy the clause, each by itself."""
     matching = []
-    for told in seen.get(clause.finding, ()):
+    for finding in seen.get(clause.finding, ()):
         # A loop, since every rule asks about every run: `all` of a generator takes twice as long.
-        for name, bound in clause.where.items():
-            if not bound.holds(told[1].get(name)):
+        for name, holds in clause.checks:
+            if not holds(getattr(finding, name, None)):
                 break
         else:
-            matching.append(told)
+            matching.append(finding)
     return matching
 
 
@@ -109,11 +113,14 @@ def numeric(action: str) -> frozenset[str]:
 
 def _fix(spec: FixSpec, known: Mapping[str, Evidence]) -> Fix | None:
     """The fix, or None where the run does not tell a number that it needs, or tells an absurd one."""
-    params: dict[str, Evidence] = {name: value for name, value in spec.items() if name != "action"}
-    for name in numeric(str(spec["action"])) & params.keys():
+    params: dict[str, Evidence] = dict(spec)
+    action = str(params.pop("action"))
+    for name in numeric(action):
+        if name not in params:
+            continue
         given = params[name]
         value = known.get(given) if isinstance(given, str) else given
         if value is None or not SANE.get(name, ANY).holds(value):
             return None
         params[name] = float(value)
-    return ACTIONS[str(spec["action"])](**params)  # type: ignore[arg-type]
+    return ACTIONS[action](**params)  # type: ignore[arg-type]

@@ -17,17 +17,17 @@ _TRIAL: Mapping[type, Evidence] = {bool: True, int: 1, float: 1.0, str: ""}
 
 def fill(message: str, values: Mapping[str, Evidence]) -> str:
     """The message with the values in place; what is not known prints as `unknown`, whatever its format."""
-    parts = []
-    for literal, name, spec, _ in _parsed(message):
-        parts.append(literal)
-        if name is not None:
-            parts.append(_show(values.get(name), spec or ""))
-    return "".join(parts)
+    return "".join(
+        [
+            literal if name is None else literal + _show(values.get(name), spec)
+            for literal, name, spec in _parsed(message)
+        ]
+    )
 
 
 @lru_cache(maxsize=1000)
-def _parsed(message: str) -> tuple[tuple[str, str | None, str | None, str | None], ...]:
-    return tuple(Formatter().parse(message))
+def _parsed(message: str) -> tuple[tuple[str, str | None, str], ...]:
+    return tuple((literal, name, spec or "") for literal, name, spec, _ in Formatter().parse(message))
 
 
 def _show(value: Evidence, spec: str) -> str:

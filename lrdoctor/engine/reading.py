@@ -23,12 +23,13 @@ COMMON = {
     "last_step": frozenset[type]({int}),
     "confidence": frozenset[type]({float}),
 }
+PLACES = {"first_step": "span.first", "last_step": "span.last"}
+"""Where in a finding the readings are that are no attributes of it."""
 
 
 def _evidence_getter(kind: type[Finding]) -> tuple[tuple[str, ...], Callable[[Finding], tuple[Evidence, ...]]]:
-    # Two more at least, so that the getter returns a tuple.
-    names = (*kind.evidence_names(), "series", "confidence")
-    return names, attrgetter(*names)
+    names = (*kind.evidence_names(), *COMMON)
+    return names, attrgetter(*(PLACES.get(name, name) for name in names))
 
 
 # Annotated, since mypy takes no dataclass for hashable.
@@ -46,9 +47,7 @@ def measured(value: Evidence) -> bool:
 def readings(finding: Finding) -> dict[str, Evidence]:
     """Everything that a rule may name in this finding."""
     names, values = _getter(type(finding))
-    found: dict[str, Evidence] = dict(zip(names, values(finding), strict=True))
-    found["first_step"], found["last_step"] = finding.span
-    return found
+    return dict(zip(names, values(finding), strict=True))
 
 
 def types(kind: type[Finding]) -> dict[str, frozenset[type]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Literal, get_args
+from functools import lru_cache, partial
+from typing import Any, Literal, get_args
 
-from lrdoctor.engine.reading import measured
+from lrdoctor.engine.reading import LARGEST, PLACES, measured
 from lrdoctor.model import Evidence, Fix, RuleInfo, Severity
 
 Value = bool | int | float | str
@@ -19,6 +19,8 @@ Sample = Mapping[str, Value]
 
 ACTIONS: Mapping[str, type[Fix]] = {fix.action: fix for fix in get_args(Fix)}
 """Every fix that a rule may propose, by its action."""
+
+_NUMBERS = frozenset({int, float})
 
 ORDER = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
@@ -47,7 +49,6 @@ class Bound:
             return False
         if self.lt is self.le is self.gt is self.ge is None:
             return True
-        # Written out, since a run is held against some hundreds of bounds.
         return (
             value is not None
             and not isinstance(value, str | bool)
@@ -56,6 +57,25 @@ class Bound:
             and (self.gt is None or value > self.gt)
             and (self.ge is None or value >= self.ge)
         )
+
+    @property
+    def check(self) -> Callable[[Evidence], bool]:
+        """`holds`, or what says the same sooner where one thing only is asked: a run is held against some hundreds."""
+        given = [name for name in ("lt", "le", "gt", "ge", "eq", "known") if getattr(self, name) is not None]
+        if self.one_of or len(given) != 1 or not measured(getattr(self, given[0])):
+            return self.holds
+        if given == ["eq"]:
+            return self._equals if isinstance(self.eq, str | bool) else self.holds
+        return {"le": self._at_most, "ge": self._at_least}.get(given[0], self.holds)
+
+    def _equals(self, value: Any) -> bool:
+        return bool(value == self.eq) if type(value) is type(self.eq) else self.holds(value)
+
+    def _at_most(self, value: Any) -> bool:
+        return bool(-LARGEST <= value <= self.le) if type(value) in _NUMBERS else self.holds(value)
+
+    def _at_least(self, value: Any) -> bool:
+        return bool(self.ge <= value <= LARGEST) if type(value) in _NUMBERS else self.holds(value)
 
     def lines(self) -> tuple[str, ...]:
         """Each condition as a few words that follow the name: `>= 3`, `is one of a, b`."""
@@ -88,6 +108,23 @@ class Clause:
 
     finding: str
     where: Mapping[str, Bound] = field(default_factory=dict)
+    checks: tuple[tuple[str, Callable[[Any], bool]], ...] = field(
+        init=False, repr=False, compare=False, metadata={"key": False}
+    )
+    """The bounds as what is asked of a finding's attributes: thousands of runs are held against them."""
+
+    def __post_init__(self) -> None:
+        checks = tuple(_of_attribute(name, bound.check) for name, bound in self.where.items())
+        object.__setattr__(self, "checks", checks)
+
+
+def _of_attribute(name: str, check: Callable[[Evidence], bool]) -> tuple[str, Callable[[Any], bool]]:
+    attribute, _, inner = PLACES.get(name, name).partition(".")
+    return attribute, partial(_of_inner, inner, check) if inner else check
+
+
+def _of_inner(name: str, check: Callable[[Evidence], bool], value: Any) -> bool:
+    return check(getattr(value, name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

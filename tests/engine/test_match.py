@@ -276,6 +276,15 @@ rules = st.builds(
 )
 
 
+single = st.builds(lambda key, limit: Bound(**{key: limit}), st.sampled_from(["lt", "le", "gt", "ge", "eq"]), limits)
+
+
+@given(bound=bounds | single | st.builds(Bound, eq=scalars), value=scalars | st.none(), own=st.booleans())
+def test_what_is_asked_sooner_says_what_the_bound_says(bound: Bound, value: Evidence, own: bool) -> None:
+    told = next((v for v in (bound.le, bound.ge, bound.eq) if v is not None), value) if own else value
+    assert bound.check(told) is bound.holds(told)
+
+
 @given(rules=st.lists(rules, max_size=4), findings=st.lists(spikes | rates, max_size=5))
 def test_advise_is_total_and_deterministic(rules: list[Rule], findings: list[Finding]) -> None:
     said = advise(rules, findings)
