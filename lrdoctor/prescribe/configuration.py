@@ -12,7 +12,7 @@ far the peak moves is then read, best evidence first, from
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from lrdoctor.detectors.divergence_rate import DivergenceRate
@@ -72,7 +72,8 @@ def prescribe(
     fixes = [fix for a in serious for fix in a.fixes]
     scale, law = _first(fixes, ScaleLr), _first(fixes, UseSchedule)
     warmup, clip = _first(fixes, AddWarmup), _first(fixes, ClipGrad)
-    deciding = [a for a in serious if any(f in (scale, law, warmup, clip) for f in a.fixes)]
+    chosen: dict[type, Fix | None] = {type(fix): fix for fix in (scale, law, warmup, clip)}
+    deciding = [a for a in serious if any(fix == chosen.get(type(fix)) for fix in a.fixes)]
     span, peak = run.span, _peak(run)
     if not deciding or span is None:
         return None
@@ -80,32 +81,29 @@ def prescribe(
     law = law or UseSchedule(schedule=schedule.kind if schedule and schedule.kind in ANNEALED else "cosine")
     factor, source = _factor(scale, peak, findings, response)
     reasons = [f"{a.rule.id} {a.rule.name}" for a in deciding] + ([f"peak from {source}"] if source else [])
-    prescription = _scaled(
-        Prescription(
-            peak_lr=None,
-            lr_scale=1.0,
-            schedule=law.schedule,
-            warmup_steps=_warmup(warmup, schedule, total),
-            total_steps=total,
-            final_lr=None,
-            clip_grad_norm=None
-            if clip is None
-            else _clip(run, clip, before=min(a.because[0].span.first for a in deciding)),
-            confidence=min(a.confidence for a in deciding),
-            reason="; ".join(reasons),
-        ),
-        factor,
-        peak,
-        law.final_fraction,
+    clipped = None if clip is None else _clip(run, clip, before=min(a.because[0].span.first for a in deciding))
+    configured = partial(
+        Prescription,
+        schedule=law.schedule,
+        warmup_steps=_warmup(warmup, schedule, total),
+        total_steps=total,
+        clip_grad_norm=clipped,
+        confidence=min(a.confidence for a in deciding),
+        reason="; ".join(reasons),
     )
-    others = tuple(
-        _scaled(prescription, other, peak, law.final_fraction) for other in _otherwise(scale, factor, peak, response)
-    )
-    return replace(prescription, alternatives=others)
+
+    def scaled(by: float, alternatives: tuple[Prescription, ...] = ()) -> Prescription:
+        peak_lr, lr_scale, final_lr = _rates(by, peak, law.final_fraction)
+        return configured(peak_lr=peak_lr, lr_scale=lr_scale, final_lr=final_lr, alternatives=alternatives)
+
+    return scaled(factor, tuple([scaled(other) for other in _otherwise(scale, factor, peak, response)]))
 
 
 def _first(fixes: Sequence[Fix], kind: type[F]) -> F | None:
-    return next((fix for fix in fixes if isinstance(fix, kind)), None)
+    for fix in fixes:
+        if isinstance(fix, kind):
+            return fix
+    return None
 
 
 def _factor(
@@ -137,14 +135,15 @@ def _otherwise(
         yield factor * (BOLDER if scale.factor > 1 else 1 / BOLDER)
 
 
-def _scaled(prescription: Prescription, factor: float, peak: float | None, final_fraction: float) -> Prescription:
-    """The same configuration with the peak at `factor` times the run's own, in three digits: a person types it."""
+def _rates(factor: float, peak: float | None, final_fraction: float) -> tuple[float | None, float, float | None]:
+    """Peak, its scale and the last rate where the peak is at `factor` times the run's own.
+
+    In three digits: a person types it.
+    """
     if peak is None:
-        return replace(prescription, lr_scale=_digits(factor))
+        return None, _digits(factor), None
     peak_lr = _digits(peak * factor)
-    return replace(
-        prescription, peak_lr=peak_lr, lr_scale=_digits(peak_lr / peak), final_lr=_digits(peak_lr * final_fraction)
-    )
+    return peak_lr, _digits(peak_lr / peak), _digits(peak_lr * final_fraction)
 
 
 def _length(run: Run, span: Span) -> int:
@@ -167,7 +166,8 @@ def _peak(run: Run) -> float | None:
     if rate is None:
         return None
     values = rate.finite().values
-    return float(values.max()) if len(values) and values.max() > 0 else None
+    peak = float(values.max()) if len(values) else 0.0
+    return peak if peak > 0 else None
 
 
 def _warmup(wanted: AddWarmup | None, schedule: Schedule | None, total: int) -> int:

@@ -32,7 +32,8 @@ class Swept:
 def with_expectation(prescription: Prescription, run: Run, swept: Swept | None) -> Prescription:
     """The same with what it is expected to reach; under another schedule where the law is sure that it ends lower."""
     if swept is not None:
-        return replace(prescription, expected=_of_siblings(prescription, swept))
+        expected = _of_siblings(prescription, swept)
+        return prescription if expected is None else replace(prescription, expected=expected)
     if not 1 / LONGEST <= prescription.lr_scale <= LONGEST:
         return prescription
     found = forecast(run)
