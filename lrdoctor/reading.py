@@ -123,7 +123,8 @@ def _named(runs: Sequence[Run], found: Found, names: RoleNames) -> Iterator[Run]
     home = found.home.name
     told = Beside(hparams={}, notes=())
     if found.home != STANDARD_INPUT:
-        told = beside(found.home if found.home.is_dir() else found.home.parent, found.files)
+        a_file = found.home in found.files or not found.home.is_dir()
+        told = beside(found.home.parent if a_file else found.home, found.files)
     met: Counter[str] = Counter()
     for run in runs:
         own = run.name.removeprefix(home) if run.name.startswith(home) else f"/{run.name}"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_FLOAT64, _INT64 = np.dtype(np.float64), np.dtype(np.int64)
 Scalar = str | int | float | bool | None
 """What a hyperparameter may be."""
 
@@ -66,16 +67,17 @@ class Series:
     """What `lrdoctor.signal` has measured in it already. The arrays never change, so what was true of them stays so."""
 
     def __post_init__(self) -> None:
-        for name, kind in (("steps", np.int64), ("values", np.float64), ("wall_times", np.float64)):
-            given = getattr(self, name)
-            if given is None:
+        for name, kind in (("steps", _INT64), ("values", _FLOAT64), ("wall_times", _FLOAT64)):
+            array = getattr(self, name)
+            if array is None:
                 continue
-            array = given if _never_changes(given, kind) else np.array(given, dtype=kind)
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+            if not _never_changes(array, kind):
+                array = np.array(array, dtype=kind)
+                array.flags.writeable = False
+                object.__setattr__(self, name, array)
             if array.shape != (len(self.steps),):
                 raise ValueError(f"series {self.tag!r}: {name} has shape {array.shape}, not ({len(self.steps)},)")
-        if not (self.steps[1:] > self.steps[:-1]).all():
+        if np.count_nonzero(self.steps[1:] <= self.steps[:-1]):
             raise ValueError(f"series {self.tag!r}: steps do not strictly increase")
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -102,7 +104,7 @@ def _series(tag: str, steps: Ints, values: Floats, wall_times: Floats | None) ->
     return Series(tag=tag, steps=steps, values=values, wall_times=wall_times)
 
 
-def _never_changes(given: Any, kind: Any) -> bool:
+def _never_changes(given: Any, kind: np.dtype[Any]) -> bool:
     """Whether this is an array of the kind that nobody can write to, so that it need not be copied.
 
     Its memory must belong to what is read-only itself: a view changes with what it looks at, and an array that owns its

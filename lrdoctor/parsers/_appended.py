@@ -93,8 +93,8 @@ def _curve(found: Columns, names: RoleNames) -> str | None:
     """The column that tells an untrained model from a trained one: the fullest loss, or else an accuracy."""
     for role in (Role.TRAIN_LOSS, Role.VAL_LOSS, None, Role.ACCURACY):
         named = [name for name in found.values if names.of(name) is role and (role or names.speak_of_curves([name]))]
-        full = max(named, key=lambda name: int(found.filled[name].sum()), default=None)
-        if full is not None and found.filled[full].any():
+        full = max(named, key=lambda name: np.count_nonzero(found.filled[name]), default=None)
+        if full is not None and np.count_nonzero(found.filled[full]):
             return full
     return None
 

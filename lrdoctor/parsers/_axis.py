@@ -37,7 +37,7 @@ def axis(found: Columns, names: RoleNames) -> Axis:
     for name, filled in found.filled.items():
         if names.of(name) in CURVES:
             told |= filled
-    told = told if told.any() else np.ones(found.rows, dtype=bool)
+    told = told if np.count_nonzero(told) else np.ones(found.rows, dtype=bool)
     notes: list[str] = []
     for name in names.step_columns(list(found.values)):
         values = found.values[name]
@@ -45,10 +45,10 @@ def axis(found: Columns, names: RoleNames) -> Axis:
         covered = np.count_nonzero(placed & told) >= COVERED * np.count_nonzero(told)
         if not covered or (found.rows > 1 and not moves(found, name)):
             continue
-        if (values[placed] != np.round(values[placed])).any():
+        if np.count_nonzero(values[placed] != np.rint(values[placed])):
             notes.append(f"{name!r} is no whole number: rows are counted instead")
             continue
-        steps = np.clip(np.where(placed, values, 0), -BEYOND, BEYOND).astype(np.int64)
+        steps = np.minimum(np.maximum(np.where(placed, values, 0), -BEYOND), BEYOND).astype(np.int64)
         return _through(Axis(name=name, steps=steps, placed=placed, notes=tuple(notes)), found, names)
     if not notes:
         notes.append("no column counts the steps: rows are counted instead")
@@ -58,7 +58,7 @@ def axis(found: Columns, names: RoleNames) -> Axis:
 def moves(found: Columns, name: str) -> bool:
     """Whether a column of numbers holds more than one."""
     values = found.values[name][found.filled[name]]
-    return len(values) > 1 and bool((values != values[0]).any())
+    return len(values) > 1 and bool(np.count_nonzero(values != values[0]))
 
 
 def _through(counted: Axis, found: Columns, names: RoleNames) -> Axis:
@@ -69,7 +69,7 @@ def _through(counted: Axis, found: Columns, names: RoleNames) -> Axis:
         return counted
     both = placed & found.filled[epochs[0]]
     epoch = found.values[epochs[0]][both]
-    if not np.isfinite(epoch).all() or (epoch != np.round(epoch)).any():
+    if not np.isfinite(epoch).all() or (epoch != np.rint(epoch)).any():
         return counted
     within = steps[both]
     anew, next_epoch = within[1:] < within[:-1], epoch[1:] > epoch[:-1]

@@ -151,7 +151,7 @@ def _candidates(folder: Path, files: Sequence[Path]) -> list[Path]:
         if names.hydra:
             found.append(Path(place) / HYDRA)
             break
-        near = near and _of_one_run(Path(place).name)
+        near = near and _of_one_run(os.path.basename(place))  # noqa: PTH119
     return [path for path in dict.fromkeys(found) if path not in files]
 
 

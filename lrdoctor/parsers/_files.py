@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,14 +49,17 @@ def open_regular(path: Path) -> BinaryIO:
 
 def head(path: Path, size: int) -> bytes | None:
     """The first bytes of a regular file, or None where there is none to read: for `claims`, which never raises."""
+    found = b""
     try:
         descriptor = opened(path)
         try:
-            return os.read(descriptor, size)
+            while len(found) < size and (piece := os.read(descriptor, size - len(found))):
+                found += piece
         finally:
             os.close(descriptor)
     except (LogError, OSError):
         return None
+    return found
 
 
 def content(path: Path, what: str, limit: str = "table") -> bytes:
@@ -65,13 +69,18 @@ def content(path: Path, what: str, limit: str = "table") -> bytes:
     """
     most = getattr(limits.current(), limit)
     try:
-        with open_regular(path) as file:
-            size = os.fstat(file.fileno()).st_size
+        descriptor = opened(path)
+        try:
+            size = os.fstat(descriptor).st_size
             pieces, read = [], 0
             # All at once, so that it is held once; one that has grown meanwhile goes on piece by piece.
-            while max(size, read) <= most and (piece := file.read(size - read + 1 if read <= size else PIECE)):
+            while max(size, read) <= most and (
+                piece := os.read(descriptor, size - read + 1 if read <= size else PIECE)
+            ):
                 pieces.append(piece)
                 read += len(piece)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise LogError(f"cannot be read: {reason(error)}") from error
     if max(size, read) > most:
@@ -112,11 +121,16 @@ def folders_above(path: Path, levels: int) -> Iterator[str]:
     """The folders above, the nearest first: at most so many. As text: it is asked for every file."""
     inner = str(path)
     for _ in range(levels):
-        folder = os.path.dirname(inner) or "."  # noqa: PTH120
+        folder = _above(inner)
         if folder == inner:
             return
         yield folder
         inner = folder
+
+
+@lru_cache(maxsize=1 << 10)
+def _above(path: str) -> str:
+    return os.path.dirname(path) or "."  # noqa: PTH120
 
 
 def reason(error: Exception) -> str:

@@ -52,6 +52,8 @@ class Layout:
     """Number of the line below the header, counted from 1."""
     body: bytes
     """All lines below the header, in UTF-8, each but perhaps the last ended by a bare newline."""
+    sample: Sequence[str] = ()
+    """The first of them that say anything, as text."""
 
 
 def layout(content: bytes, speaks: Callable[[Sequence[str]], bool] = bool) -> Layout:
@@ -114,13 +116,13 @@ def _holds_numbers(table: Layout) -> bool:
     prose = table.separator == " "
     if prose and any(isinstance(number(name), float) for name in table.names):
         return False
-    return _rows_of_numbers(table, 2 if prose else len(table.names), 1) > 0 or not _sample(table.body)
+    return _rows_of_numbers(table, 2 if prose else len(table.names), 1) > 0 or not table.sample
 
 
 def _rows_of_numbers(table: Layout, share: int, enough: int) -> int:
     """How many of the first rows fit the header, and are numbers in at least one cell of so many; at most `enough`."""
     width = len(table.names)
-    rows = (fitted(cells(line, table.separator), width) for line in _sample(table.body))
+    rows = (fitted(cells(line, table.separator), width) for line in table.sample)
     fitting = (
         row
         for row in rows
@@ -154,7 +156,8 @@ def _bounds(content: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _layout(header: str, body: bytes, first_row: int, speaks: Callable[[Sequence[str]], bool]) -> Layout:
-    above, below = _separators(header, _sample(body))
+    sample = _sample(body)
+    above, below = _separators(header, sample)
     names = cells(header, above)
     while len(names) > 1 and not names[-1]:
         names.pop()
@@ -164,7 +167,7 @@ def _layout(header: str, body: bytes, first_row: int, speaks: Callable[[Sequence
         raise LogError(said) if speaks(names[: limits.current().columns]) else NotALog(f"not a training curve: {said}")
     if all(isinstance(number(name), float) for name in names):
         raise NotALog("not a training curve: the first line names no columns")
-    return Layout(names=_distinct(names), separator=below, header=header, first_row=first_row, body=body)
+    return Layout(names=_distinct(names), separator=below, header=header, first_row=first_row, body=body, sample=sample)
 
 
 def _sample(body: bytes) -> list[str]:
@@ -180,8 +183,7 @@ def _separators(header: str, sample: list[str]) -> tuple[str, str]:
 
     def agreement(pair: tuple[str, str]) -> tuple[int, bool, bool, int]:
         width = len(cells(header, pair[0]))
-        fitting = sum(_fits(line, pair[1], width) for line in sample)
-        return fitting if width > 1 else 0, " " not in pair, pair[0] == pair[1], width
+        return _fitting(sample, pair[1], width) if width > 1 else 0, " " not in pair, pair[0] == pair[1], width
 
     there = [separator for separator in SEPARATORS if separator in header]
     surely = [separator for separator in there if separator != " "]
@@ -191,9 +193,14 @@ def _separators(header: str, sample: list[str]) -> tuple[str, str]:
     return max(((above, below) for above in there for below in SEPARATORS), key=agreement, default=(",", ","))
 
 
-def _fits(line: str, separator: str, width: int) -> bool:
-    plain = separator in ",;\t" and '"' not in line
-    return (plain and line.count(separator) == width - 1) or len(fitted(cells(line, separator), width)) == width
+def _fitting(lines: Sequence[str], separator: str, width: int) -> int:
+    """How many of the lines have so many cells."""
+    plain, fitting = separator in ",;\t", 0
+    for line in lines:
+        surely = plain and line.count(separator) == width - 1 and '"' not in line
+        if surely or len(fitted(cells(line, separator), width)) == width:
+            fitting += 1
+    return fitting
 
 
 def _distinct(names: list[str]) -> tuple[str, ...]:

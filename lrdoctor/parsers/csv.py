@@ -126,13 +126,12 @@ def _runs(path: Path, names: RoleNames) -> Iterator[Run]:
     made = 0
     for part in parts(found, names):
         for number, run in enumerate(_trainings(part, told, names), 1):
-            label = "#".join(text for text in (part.label, str(number) if number > 1 else "") if text)
+            label = "#".join([text for text in (part.label, str(number) if number > 1 else "") if text])
             damaged = () if made else damage.incidents()
-            yield replace(
-                run,
-                name=f"{path.name}#{label}" if label else path.name,
-                incidents=(*damaged, *run.incidents),
-            )
+            if label or damaged:
+                name = f"{path.name}#{label}" if label else path.name
+                run = replace(run, name=name, incidents=(*damaged, *run.incidents))
+            yield run
             made += 1
     if not made:
         raise NotALog("not a training curve: no column of numbers is a loss, a rate or an accuracy")
@@ -154,7 +153,7 @@ def _trainings(part: Part, told: Told, names: RoleNames) -> Iterator[Run]:
     if found.rows == 1 and not counted.name:
         raise NotALog("not a training curve: a single row, and no column counts steps")
     several: Sequence[Stretch | None] = stretches(found, counted, names)
-    if len(several) == 1 and several[0] and not several[0].shifts.any() and not several[0].notes:
+    if len(several) == 1 and several[0] and not np.count_nonzero(several[0].shifts) and not several[0].notes:
         several = [None]  # all rows as they are; that need not be said for each of millions
     for stretch in several:
         run = _run(part, stretch, counted, told, names)
@@ -197,32 +196,24 @@ def _run(part: Part, stretch: Stretch | None, counted: Axis, told: Told, names: 
     if not CURVES.intersection(names.assign(ordered.series)[0]) and not names.speak_of_curves(list(ordered.series)):
         return None
     by_epoch = names.of(counted.name) is Role.EPOCH
-    run = Run(
+    trouble = broken_off(told.path, found.rows) if by_epoch else ""
+    around = beside(told.path.parent, [told.path])
+    hparams = {**around.hparams, **told.settings, **part.settings}
+    first = min([int(series.steps[0]) for series in ordered.series.values()])
+    last = max([int(series.steps[-1]) for series in ordered.series.values()])
+    taken = last - first + 1 if by_epoch else last
+    plan = planned(hparams, by_epoch, taken)
+    ended = by_epoch and plan == taken
+    return Run(
         name=told.path.name,
         path=told.path,
         format="csv",
         series=ordered.series,
-        hparams={**told.settings, **part.settings},
-        notes=(*counted.notes, *beginnings, *sums, *ordered.notes),
-        incidents=(*damage.incidents(), *ordered.incidents),
-    )
-    return _with_plan(run, by_epoch, broken_off(told.path, found.rows) if by_epoch else "")
-
-
-def _with_plan(run: Run, by_epoch: bool, trouble: str) -> Run:
-    """The run with the configuration beside it, and what that tells of its plan; `trouble` says that it broke off."""
-    told = beside(run.path.parent, [run.path])
-    hparams = {**told.hparams, **run.hparams}
-    steps = [int(series.steps[at]) for series in run.series.values() for at in (0, -1)]
-    taken = max(steps) - min(steps) + 1 if by_epoch else max(steps)
-    plan = planned(hparams, by_epoch, taken)
-    ended = by_epoch and plan == taken
-    return replace(
-        run,
         hparams=hparams,
-        planned_steps=plan,
         status=Status.CRASHED if trouble else Status.FINISHED if ended else Status.UNKNOWN,
-        notes=(*run.notes, *([trouble] if trouble else []), *told.notes),
+        planned_steps=plan,
+        notes=(*counted.notes, *beginnings, *sums, *ordered.notes, *([trouble] if trouble else []), *around.notes),
+        incidents=(*damage.incidents(), *ordered.incidents),
     )
 
 
