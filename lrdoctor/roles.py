@@ -88,7 +88,7 @@ class RoleNames:
         The user's names come first, then the plainer names; among equals the tag with more finite points wins, then
         the one that stands earlier in the table, then the one that was logged first.
         """
-        tags = tuple(tag for tag, points in series.items() if len(points))
+        tags = tuple([tag for tag, points in series.items() if len(points.steps)])
         if tags in self.memo:
             known, said = self.memo[tags]
             return dict(known), said

@@ -134,13 +134,14 @@ def planned(hparams: Mapping[str, Scalar], epochs: bool, taken: int) -> int | No
 def _candidates(folder: Path, files: Sequence[Path]) -> list[Path]:
     """The files that may hold the configuration, the nearest first."""
     found: list[Path] = []
-    below = {file.parent for file in files} if len(files) <= SHARED else set()
-    inside = folder not in below and all(folder in inner.parents for inner in below)
-    for inner in sorted(below) if inside else ():
-        found += _known(inner, _names(str(inner)))
+    # As text, like the folders above: there may be ten thousand runs side by side.
+    below = {os.path.dirname(str(file)) or "." for file in files} if len(files) <= SHARED else set()  # noqa: PTH120
+    inside = str(folder) not in below and all(folder in Path(inner).parents for inner in below)
+    for path in sorted(map(Path, below)) if inside else ():
+        found += _known(path, _names(str(path)))
     names = _names(str(folder))
     suffix = files[0].suffix.lower() if len(files) == 1 else ""
-    if names.settings and len(files) == 1 and folder in below:
+    if names.settings and len(files) == 1 and str(folder) in below:
         found += _own(files[0], names)
     shared = suffix and names.logs.get(suffix, 0) >= SHARED
     near = not shared
