@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lrdoctor._garbage import young_only
 from lrdoctor.cli._output import LOGS, Files, Format, config_option, output_option, same_file
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ def examining(command: Callable[..., None]) -> Callable[..., None]:
             raise click.UsageError(f"--output: {twice[0]} would be written twice")
         if asked.jobs == 0:
             raise click.BadParameter("0 processes do nothing; -1 is one for each core", param_hint="'--jobs'")
-        command(asked, **given)
+        # Around all of it, so that nobody goes through a large report between its making and its writing.
+        with young_only():
+            command(asked, **given)
 
     for option in reversed(_OPTIONS):
         with_options = option(with_options)
@@ -171,7 +174,6 @@ def tell(asked: Asked, report: Report, more: Sequence[str] = ()) -> bool:
 
     Every report that can be written is, whatever becomes of another.
     """
-    from lrdoctor._garbage import young_only
     from lrdoctor.cli import complain
     from lrdoctor.cli._output import spared, write_report
     from lrdoctor.errors import LrdoctorError
@@ -180,8 +182,7 @@ def tell(asked: Asked, report: Report, more: Sequence[str] = ()) -> bool:
     outputs, not_written = spared(asked.outputs, logs_of(asked, report))
     problems += not_written
     try:
-        with young_only():
-            write_report(report, asked.form, outputs, quiet=asked.quiet, verbose=asked.verbose)
+        write_report(report, asked.form, outputs, quiet=asked.quiet, verbose=asked.verbose)
     except LrdoctorError as error:
         problems += error.problems
     problems += more
