@@ -152,10 +152,9 @@ def _looked_at(
     """What some places hold, and what the detectors find in each of their runs; also in a process of its own."""
     parsers, detectors = plugins.parsers(), plugins.detectors()
     seen: list[tuple[Home, Sequence[Measured]]] = []
-    with asked_once():
+    with asked_once(), in_force(limits):
         for place in places:
-            with in_force(limits):
-                home = read_home(place, parsers, names)
+            home = read_home(place, parsers, names)
             seen.append((home, [_measure(run, detectors, chosen) for run in home.runs]))
             for run in home.runs:
                 run.forget()

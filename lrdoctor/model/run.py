@@ -193,13 +193,11 @@ class Run:
         For whoever holds thousands of runs; what is asked for again is measured again.
         """
         # A series of its own is remembered by no name but the run's.
-        own = {id(series) for series in self.series.values()}
-        for memo in (self.memo, *(series.memo for series in self.series.values())):
-            # Written out, since a union and an abstract class take longer to ask than all the rest of it.
-            large = [key for key, value in memo.items() if isinstance(value, (np.ndarray, Series, dict))]
-            for key in large:
-                if id(memo[key]) not in own:
-                    del memo[key]
+        own = set(map(id, self.series.values()))
+        for memo in (self.memo, *[series.memo for series in self.series.values()]):
+            # By the type itself: to ask for what a value is an instance of takes longer than all the rest of it.
+            for key in [key for key, value in memo.items() if type(value) in _LARGE and id(value) not in own]:
+                del memo[key]
 
     def _span(self) -> Span | None:
         told = [s for role in (Role.TRAIN_LOSS, Role.VAL_LOSS, Role.LR) if (s := self[role]) is not None and len(s)]
@@ -207,6 +205,10 @@ class Run:
         if not told:
             return None
         return Span(min(int(s.steps[0]) for s in told), max(int(s.steps[-1]) for s in told))
+
+
+_LARGE = frozenset({np.ndarray, Series, dict})
+"""What takes room in a memory."""
 
 
 def finite_or_none(value: float | None) -> float | None:
