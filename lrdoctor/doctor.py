@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -234,14 +234,25 @@ def _measure(
     """What the detectors find in the run, and those that could not speak."""
     findings: list[Finding] = []
     skipped: list[Skipped] = []
-    played = {role for role in Role if run[role] is not None}
+    played = set(run.roles)
     for name, detector in detectors.items():
-        if played >= detector.NEEDS:
-            findings += _measured(name, detector, run, chosen[name], skipped)
+        if detector.NEEDS <= played:
+            try:
+                findings += list(detector.detect(run, chosen[name]))
+            except Exception as error:
+                # A stranger's detector must not cost the user the report; a bug of ours must not hide.
+                if plugins.is_built_in("detectors", name):
+                    raise
+                skipped.append(Skipped(what=name, reason=f"failed: {type(error).__name__}: {error}"))
         else:
-            missing = sorted(role.value for role in detector.NEEDS - played)
-            skipped.append(Skipped(what=name, reason=f"no series plays the role {', '.join(missing)}"))
+            skipped.append(_lacking_roles(name, detector.NEEDS - played))
     return findings, skipped
+
+
+@cache
+def _lacking_roles(detector: str, missing: frozenset[Role]) -> Skipped:
+    """The same for every run that lacks the same."""
+    return Skipped(what=detector, reason=f"no series plays the role {', '.join(sorted(role.value for role in missing))}")
 
 
 def _conclude(
@@ -273,17 +284,6 @@ def _conclude(
         forecast=ending(run),
         skipped=tuple(skipped),
     )
-
-
-def _measured(name: str, detector: Detector, run: Run, chosen: Any, skipped: list[Skipped]) -> list[Finding]:
-    try:
-        return list(detector.detect(run, chosen))
-    except Exception as error:
-        # A stranger's detector must not cost the user the report; a bug of ours must not hide.
-        if plugins.is_built_in("detectors", name):
-            raise
-        skipped.append(Skipped(what=name, reason=f"failed: {type(error).__name__}: {error}"))
-        return []
 
 
 def _verdict(advice: Sequence[Advice], findings: Sequence[Finding]) -> Verdict:

@@ -28,9 +28,19 @@ from lrdoctor.ordering import diff
 from lrdoctor.schedules import constant, exponential, step
 from lrdoctor.schedules._law_model import FitModel, View
 from lrdoctor.schedules._law_search import search
-from lrdoctor.schedules._logged_rate import RateCurve, rate_curve, spread, stairs
+from lrdoctor.schedules._logged_rate import (
+    LONGEST,
+    RateCurve,
+    cadence,
+    counted_from,
+    rate_curve,
+    resolution,
+    spread,
+    stairs,
+)
 from lrdoctor.schedules._plan import Plan, Warmup
 from lrdoctor.schedules._plan import rates as plan_rates
+from lrdoctor.signal import peak_of
 
 SAMPLE = 400
 """Points that the laws are fitted to: corners, and enough between them for every law here."""
@@ -82,9 +92,18 @@ def identify(steps: Ints, rates: Floats) -> Identified | None:
 def identified(rate: Series) -> Identified | None:
     """The same of a series; only once, since several detectors ask about the rate of one run, one after the other."""
     if identified not in rate.memo:
-        rate.memo[identified] = _of(rate.steps, rate.values)
+        still = never_moves(rate) and peak_of(rate) > 0
+        rate.memo[identified] = _constant(rate.steps, peak_of(rate)) if still else _of(rate.steps, rate.values)
     found: Identified | None = rate.memo[identified]
     return found
+
+
+def never_moves(rate: Series) -> bool:
+    """Whether the rate is the same at all of its points, which must be finite: most sweeps are of such runs."""
+    if never_moves not in rate.memo:
+        rate.memo[never_moves] = float(rate.values.min()) == peak_of(rate)
+    still: bool = rate.memo[never_moves]
+    return still
 
 
 @lru_cache(maxsize=8)
@@ -98,11 +117,18 @@ def _of(steps: Ints, rates: Floats) -> Identified | None:
     if curve is None:
         return _zero(steps, rates)
     if curve.relative.min() == 1:
-        # What the search would find, since nothing has fewer parameters; most sweeps are of such runs.
-        length = int(curve.steps[-1]) + 1
-        plan = Plan(schedule="constant", params=constant.Params(), peak_lr=curve.peak, total_steps=length)
-        return Identified(plan=plan, residual=0.0, resolution=curve.resolution, first_step=curve.origin)
+        return _constant(curve.steps + curve.origin, curve.peak)
     return _fitted(curve) or _seamed(curve)
+
+
+def _constant(steps: Ints, peak: float) -> Identified | None:
+    """What the search would find for a rate that never moves, since nothing has fewer parameters."""
+    first, last = int(steps[0]), int(steps[-1])
+    if not 0 < last - first <= LONGEST:
+        return None
+    origin = 0 if first == 0 else counted_from(first, cadence(steps)[0])
+    plan = Plan(schedule="constant", params=constant.Params(), peak_lr=peak, total_steps=last - origin + 1)
+    return Identified(plan=plan, residual=0.0, resolution=resolution(np.array([peak]), peak), first_step=origin)
 
 
 def explained(found: Identified, steps: Ints) -> Floats:
@@ -117,6 +143,15 @@ def explained(found: Identified, steps: Ints) -> Floats:
         period, start = found.plan.params.total_steps, found.plan.warmup.steps
         t = np.where(t > start, start + period - np.abs((t - start) % (2 * period) - period), t)
     return plan_rates(found.plan, t)
+
+
+def planned_length(found: Identified) -> int | None:
+    """Steps from the end of the warm-up to the planned end; None for a law without an end."""
+    length = _law(found.plan.schedule).planned_steps(found.plan.params)
+    return None if length is None else int(length)
+
+
+_law = cache(plugins.schedule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lrdoctor.identify import never_moves
 from lrdoctor.model import Floats, Ints, Role, Run, Series, Span
 from lrdoctor.ordering import diff, medians
 from lrdoctor.signal import LARGEST, bounded, finite_loss, finite_rate, peak_of, robust_sigma
@@ -48,7 +49,7 @@ class Sweep:
 def sweep(run: Run, decades: float, points: int) -> Sweep | None:
     """The climb to the peak, if it leads through so many decades and the loss has so many finite points on it."""
     rate, span = finite_rate(run), run.span
-    if rate is None or span is None or len(rate) < points:
+    if rate is None or span is None or len(rate) < points or never_moves(rate):
         return None
     values = rate.values
     peak = peak_of(rate)

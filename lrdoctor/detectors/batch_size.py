@@ -69,8 +69,8 @@ FINDING = BatchSize
 
 def detect(run: Run, settings: Settings) -> Iterator[BatchSize]:
     """At most one finding."""
-    span = run.span
-    sizes = next((s for tag, s in run.series.items() if tag.rsplit("/")[-1].lower() in TAGS), None)
+    sizes = next((s for tag, s in run.series.items() if tag.rpartition("/")[2].lower() in TAGS), None)
+    span = None if sizes is None else run.span
     if span is None or sizes is None:
         return
     sizes = bounded(sizes)

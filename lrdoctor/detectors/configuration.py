@@ -62,7 +62,7 @@ FINDING = Configuration
 
 def detect(run: Run, settings: Settings) -> Iterator[Configuration]:
     """One finding for a run whose hyperparameters name a rate, a floor or a scheduler."""
-    rate = finite_rate(run)
+    rate = finite_rate(run) if run.hparams else None
     if rate is None or len(rate) < settings.points or peak_of(rate) <= 0:
         return
     told = by_last_word(run)

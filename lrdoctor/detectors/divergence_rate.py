@@ -31,6 +31,7 @@ from lrdoctor.model import Finding, Floats, Role, Run, Series, Span
 from lrdoctor.ordering import diff
 from lrdoctor.signal import (
     LARGEST,
+    bounded,
     edge,
     finite_loss,
     finite_rate,
@@ -43,6 +44,7 @@ from lrdoctor.signal import (
 )
 
 NEEDS: frozenset[Role] = frozenset({Role.LR})
+BURST = early_instability.Settings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +137,7 @@ def detect(run: Run, settings: Settings) -> Iterator[DivergenceRate]:
 
 def _burst(run: Run) -> _Onset | None:
     """The burst at the start of the run."""
-    for burst in early_instability.detect(run, early_instability.Settings()):
+    for burst in early_instability.detect(run, BURST):
         return _Onset(burst.onset_step, "early_burst", burst.recovered, burst.confidence)
     return None
 
@@ -144,24 +146,26 @@ def _risen(series: Series | None, span: Span, settings: Settings) -> _Onset | No
     """The first rise that holds."""
     if series is None or len(series) < settings.points:
         return None
-    found = levels(series, span.first, span.last, settings.bins)
-    places = (found == found).nonzero()[0]
     # The untrained level stands before them all.
-    seen = np.concatenate([series.values[:1], found[places]])
-    low = np.minimum.accumulate(seen)
-    first = float(seen[0])
-    learned = first - low
-    had = np.where(learned >= settings.next_to_nothing * abs(first), learned, abs(first))
-    above = seen - low >= np.maximum(settings.lost * had, 1 / LARGEST)
-    held = above.copy()
-    held[:-1] &= above[1:]
-    if not held.any():
+    first = bottom = float(series.values[0])
+    begin = top = None
+    had, rise = abs(first), 0.0
+    known = [(i, now) for i, now in enumerate(levels(series, span.first, span.last, settings.bins).tolist()) if now == now]
+    for i, now in known:
+        if now < bottom:
+            bottom, begin, top = now, i, None
+            learned = first - bottom
+            had = learned if learned >= settings.next_to_nothing * abs(first) else abs(first)
+        elif now - bottom < max(settings.lost * had, 1 / LARGEST):
+            top = None
+        elif top is None:
+            top, rise = i, now - bottom
+        else:
+            break
+    if top is None:
         return None
-    top = int(held.argmax())
-    bottom, rise = float(low[top]), float(seen[top] - low[top])
-    begin = int(seen[: top + 1].argmin())
-    since = float(span.first) if begin == 0 else edge(span.first, span.last, settings.bins, int(places[begin - 1]))
-    until = edge(span.first, span.last, settings.bins, int(places[top - 1]) + 1)
+    since = float(span.first) if begin is None else edge(span.first, span.last, settings.bins, begin)
+    until = edge(span.first, span.last, settings.bins, top + 1)
     lo, hi = (int(series.steps.searchsorted(step)) for step in (math.floor(since), math.ceil(until)))
     values = series.values[lo : max(hi, lo + 1)]
     chance = settings.deviations * _noise(series.values[: max(hi, 2)], settings)
@@ -169,8 +173,8 @@ def _risen(series: Series | None, span: Span, settings: Settings) -> _Onset | No
         return None
     below = (running_median(values, 3) <= bottom + settings.onset * rise).nonzero()[0]
     at = min(lo + (int(below[-1]) + 1 if len(below) else 0), len(series) - 1)
-    back = float(seen[-1]) <= bottom + settings.onset * rise
-    confidence = margin(rise / max(float(had[top]), 1 / LARGEST), settings.lost)
+    back = known[-1][1] <= bottom + settings.onset * rise
+    confidence = margin(rise / max(had, 1 / LARGEST), settings.lost)
     return _Onset(int(series.steps[at]), "rise", back, confidence)
 
 
@@ -181,9 +185,9 @@ def _noise(values: Floats, settings: Settings) -> float:
 
 def _lost(told: Series, settings: Settings) -> _Onset | None:
     """The first point that is not finite, where the most behind it are not either."""
-    bad = ~np.isfinite(told.values)
-    if not bad.any():
+    if len(bounded(told)) == len(told):
         return None
+    bad = ~np.isfinite(told.values)
     first = int(bad.argmax())
     if first == 0 or int(np.count_nonzero(bad[first:])) < settings.for_good * (len(bad) - first):
         return None

@@ -18,8 +18,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lrdoctor import plugins
-from lrdoctor.identify import Identified, explained, identified
+from lrdoctor.identify import Identified, explained, identified, planned_length
 from lrdoctor.model import Finding, Floats, Ints, Role, Run, Span
 from lrdoctor.ordering import diff
 from lrdoctor.schedules import reduce_on_plateau
@@ -95,7 +94,7 @@ def detect(run: Run, settings: Settings) -> Iterator[LrSchedule]:
         return
     u = values / peak
     found = identified(rate)
-    law, length = ("piecewise", None) if found is None else (found.plan.schedule, _length(found))
+    law, length = ("piecewise", None) if found is None else (found.plan.schedule, planned_length(found))
     top = int((u >= settings.at_peak).argmax())
     warm = _warm(found, steps, int(steps[top]) if top and u[0] < 0.9 else int(steps[0]), span)
     below = (u >= 0.1).nonzero()[0][-1] + 1
@@ -163,12 +162,6 @@ def _warm(found: Identified | None, steps: Ints, seen: int, span: Span) -> int:
     if found is None or not found.plan.warmup.steps:
         return seen
     return max(span.first, min(found.first_step + found.plan.warmup.steps, int(steps[-1])))
-
-
-def _length(found: Identified) -> int | None:
-    """From the end of the warm-up to the planned end."""
-    length = plugins.schedule(found.plan.schedule).planned_steps(found.plan.params)
-    return None if length is None else int(length)
 
 
 def _period(found: Identified, length: int | None) -> int | None:

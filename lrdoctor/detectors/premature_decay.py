@@ -17,6 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from lrdoctor.identify import never_moves
 from lrdoctor.model import Finding, Role, Run, Span
 from lrdoctor.signal import (
     at,
@@ -68,7 +69,7 @@ FINDING = PrematureDecay
 def detect(run: Run, settings: Settings) -> Iterator[PrematureDecay]:
     """At most one finding."""
     span, rate = run.span, finite_rate(run)
-    if span is None or rate is None:
+    if span is None or rate is None or never_moves(rate):
         return
     losses = [s for s in (finite_loss(run, Role.VAL_LOSS), finite_loss(run, Role.TRAIN_LOSS)) if s is not None]
     series = next((s for s in losses if len(s) >= settings.points), None)

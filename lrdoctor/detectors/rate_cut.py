@@ -24,6 +24,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from lrdoctor.identify import never_moves
 from lrdoctor.model import Finding, Floats, Ints, Role, Run, Series, Span
 from lrdoctor.ordering import diff, median
 from lrdoctor.signal import (
@@ -156,7 +157,7 @@ class _Answer(NamedTuple):
 def detect(run: Run, settings: Settings) -> Iterator[RateCut]:
     """At most one finding."""
     rate, span = finite_rate(run), run.span
-    if rate is None or span is None or len(rate) < 8 or peak_of(rate) <= 0:
+    if rate is None or span is None or len(rate) < 8 or peak_of(rate) <= 0 or never_moves(rate):
         return
     u = rate.values / peak_of(rate)
     cuts = _cuts(u, rate.steps, settings)

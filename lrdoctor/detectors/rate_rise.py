@@ -16,6 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from lrdoctor.identify import never_moves
 from lrdoctor.model import Finding, Role, Run, Series, Span
 from lrdoctor.ordering import median
 from lrdoctor.signal import between, finite_loss, finite_rate, level, margin, peak_of, robust_sigma, troughs_of
@@ -64,7 +65,7 @@ FINDING = RateRise
 def detect(run: Run, settings: Settings) -> Iterator[RateRise]:
     """At most one finding."""
     span, rate = run.span, finite_rate(run)
-    if span is None or rate is None:
+    if span is None or rate is None or never_moves(rate):
         return
     losses = [s for s in (finite_loss(run, Role.VAL_LOSS), finite_loss(run, Role.TRAIN_LOSS)) if s is not None]
     series = next((s for s in losses if len(s) >= settings.points), None)

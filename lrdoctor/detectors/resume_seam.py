@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lrdoctor.identify import identified
+from lrdoctor.identify import identified, never_moves
 from lrdoctor.model import Finding, Floats, Role, Run, Series, Span
 from lrdoctor.ordering import diff, median
 from lrdoctor.signal import between, finite_loss, finite_rate, level, margin, peak_of
@@ -65,9 +65,11 @@ FINDING = ResumeSeam
 def detect(run: Run, settings: Settings) -> Iterator[ResumeSeam]:
     """At most one finding."""
     rate, span = finite_rate(run), run.span
+    if rate is None or span is None or never_moves(rate):
+        return
     losses = [s for s in (finite_loss(run, Role.VAL_LOSS), finite_loss(run, Role.TRAIN_LOSS)) if s is not None]
     series = next((s for s in losses if len(s) >= 20), None)
-    if rate is None or span is None or series is None or len(rate) < 10 or peak_of(rate) <= 0:
+    if series is None or len(rate) < 10 or peak_of(rate) <= 0:
         return
     seam, anew = _seam(rate, settings)
     if seam is None:

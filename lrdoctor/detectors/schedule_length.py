@@ -16,13 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from typing import ClassVar
 
 import numpy as np
 
 from lrdoctor.detectors._hyperparameters import by_last_word
-from lrdoctor.identify import Identified, identified, identify
+from lrdoctor.identify import Identified, identified, identify, never_moves, planned_length
 from lrdoctor.model import Finding, Role, Run, Series, Span
 from lrdoctor.ordering import diff, median
 from lrdoctor.signal import at, between, bin_medians, finite_loss, finite_rate, fraction_of, level, peak_of, trend
@@ -89,16 +88,17 @@ def detect(run: Run, settings: Settings) -> Iterator[ScheduleLength]:
     if rate is None or span is None or len(rate) < 8 or peak_of(rate) <= 0:
         return
     found, unit = _identified(rate)
-    taken, epochs = _taken(rate, span), _epochs(run, span)
+    origin = _origin(rate)
+    taken, epochs = _taken(rate, origin, span), _epochs(run, span)
     length = None if found is None else _length(found)
     planned = None if length is None else max(1, round(unit * length))
     calls = max(1, round(taken / (unit if found is None else unit * found.interval_steps)))
     planned_calls = (
         None if found is None or length is None else round((length - found.plan.warmup.steps) / found.interval_steps)
     )
-    floor = None if found is None or found.mirrored or planned is None else _origin(rate) + planned
-    if planned is not None and _begins_late(run, rate, planned, settings):
-        planned, taken = _origin(rate) + planned, taken + _origin(rate) - 1
+    floor = None if found is None or found.mirrored or planned is None else origin + planned
+    if planned is not None and _begins_late(run, origin, planned, settings):
+        planned, taken = origin + planned, taken + origin - 1
     if floor is not None and not span.first < floor < span.last:
         floor = None
     yield ScheduleLength(
@@ -129,6 +129,8 @@ def _identified(rate: Series) -> tuple[Identified | None, float]:
     A rate that stands still over several points is read once for each call, on a clock of calls: a law that hardly
     moved fits its own staircase within rounding, and so do others.
     """
+    if never_moves(rate):
+        return identified(rate), 1.0
     moved = diff(rate.values).nonzero()[0] + 1
     gaps = diff(moved)
     # Regular, and clearly longer than the interval of the log: two points of one rate come of rounding too.
@@ -141,20 +143,21 @@ def _identified(rate: Series) -> tuple[Identified | None, float]:
 
 def _origin(rate: Series) -> int:
     """The step from which the schedule counts: not 0 only for a log that begins late."""
-    return 0 if 0 <= rate.steps[0] <= 0.05 * rate.steps[-1] else int(rate.steps[0])
+    first, last = int(rate.steps[0]), int(rate.steps[-1])
+    return 0 if 0 <= first <= 0.05 * last else first
 
 
-def _taken(rate: Series, span: Span) -> int:
+def _taken(rate: Series, origin: int, span: Span) -> int:
     """Steps of the run. A log whose steps are multiples of its interval, 0 left out, counts from 1."""
     interval = int(rate.steps[-1]) - int(rate.steps[-2])
-    from_one = _origin(rate) == 0 < rate.steps[0] and span.last % interval == 0
-    return max(1, span.last - _origin(rate) + (0 if from_one else 1))
+    from_one = origin == 0 < int(rate.steps[0]) and span.last % interval == 0
+    return max(1, span.last - origin + (0 if from_one else 1))
 
 
-def _begins_late(run: Run, rate: Series, planned: int, settings: Settings) -> bool:
+def _begins_late(run: Run, origin: int, planned: int, settings: Settings) -> bool:
     """Whether only the log begins late: the schedule ends where a plan that counts from 0 says."""
-    told, end = run.planned_steps, _origin(rate) + planned
-    return told is not None and _origin(rate) > 0 and abs(end - told) <= max(1, settings.same_count * told)
+    told, end = run.planned_steps, origin + planned
+    return told is not None and origin > 0 and abs(end - told) <= max(1, settings.same_count * told)
 
 
 def _epochs(run: Run, span: Span) -> int | None:
@@ -176,8 +179,7 @@ def _epochs(run: Run, span: Span) -> int | None:
 
 def _length(found: Identified) -> int | None:
     """From the start of the run to the floor, warm-up included; None for a law without an end, and behind a seam."""
-    law = import_module(f"lrdoctor.schedules.{found.plan.schedule}")
-    length: int | None = law.planned_steps(found.plan.params)
+    length = planned_length(found)
     return None if length is None or found.seams else found.plan.warmup.steps + length
 
 

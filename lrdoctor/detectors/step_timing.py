@@ -17,6 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from lrdoctor.identify import never_moves
 from lrdoctor.model import Finding, Floats, Ints, Role, Run, Series, Span
 from lrdoctor.ordering import diff
 from lrdoctor.signal import (
@@ -80,7 +81,7 @@ FINDING = StepTiming
 def detect(run: Run, settings: Settings) -> Iterator[StepTiming]:
     """At most one finding."""
     rate, span = finite_rate(run), run.span
-    if rate is None or span is None or len(rate) < 10 or rate.values.min() <= 0:
+    if rate is None or span is None or len(rate) < 10 or never_moves(rate) or rate.values.min() <= 0:
         return
     u = rate.values / peak_of(rate)
     cuts = _cuts(u, settings)

@@ -22,6 +22,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from lrdoctor.identify import never_moves
 from lrdoctor.model import Finding, Floats, Role, Run, Series, Span
 from lrdoctor.ordering import diff, median
 from lrdoctor.signal import (
@@ -128,7 +129,9 @@ class _Rise:
 def detect(run: Run, settings: Settings) -> Iterator[WarmupRamp]:
     """At most one finding."""
     rate, span = finite_rate(run), run.span
-    if rate is None or span is None or len(rate) < settings.points or rate.values[0] < 0 or peak_of(rate) <= 0:
+    if rate is None or span is None or len(rate) < settings.points or never_moves(rate):
+        return
+    if rate.values[0] < 0 or peak_of(rate) <= 0:
         return
     peak = peak_of(rate)
     u = rate.values / peak

@@ -75,12 +75,8 @@ def rate_curve(steps: Ints, rates: Floats) -> RateCurve | None:
     if peak <= 0 or rates.min() < 0:
         return None
     first = int(steps[0])
-    gaps = steps[1:] - steps[:-1]
-    regular = gaps[0] == gaps[-1] and bool((gaps == gaps[0]).all())
-    every = max(1, int(gaps[0] if regular else median(gaps)))
-    # A log that begins within a few intervals of step 0 counts from there; of one that begins later nobody knows what
-    # came before.
-    origin = 0 if 0 <= first <= 3 * every else first
+    every, regular = cadence(steps)
+    origin = counted_from(first, every)
     with np.errstate(under="ignore"):
         relative = rates / peak
     return RateCurve(
@@ -94,6 +90,22 @@ def rate_curve(steps: Ints, rates: Floats) -> RateCurve | None:
     )
 
 
+def cadence(steps: Ints) -> tuple[int, bool]:
+    """The usual number of steps between two points, and whether it is the same between all."""
+    gaps = steps[1:] - steps[:-1]
+    regular = gaps[0] == gaps[-1] and bool((gaps == gaps[0]).all())
+    return max(1, int(gaps[0] if regular else median(gaps))), regular
+
+
+def counted_from(first: int, every: int) -> int:
+    """The step that counts as 0, for a log that begins at this one.
+
+    A log that begins within a few intervals of step 0 counts from there; of one that begins later nobody knows what
+    came before.
+    """
+    return 0 if 0 <= first <= 3 * every else first
+
+
 def resolution(values: Floats, peak: float) -> float:
     """Half a unit of the last printed digit relative to the peak, or float32's rounding; at most `COARSEST`."""
     values = values[values > 0]
@@ -104,7 +116,7 @@ def resolution(values: Floats, peak: float) -> float:
         scale = 10.0 ** np.floor(np.log10(peak))
         values = values / scale
     unit = _unit(values, 13)
-    if unit is None:
+    if unit is None and values.min() < 1:
         # Significant digits: each value has a unit of its own, and the peak's is the coarsest.
         # Anything beyond float32's digits is float32.
         unit = _unit(values, 7, significant=True)
