@@ -134,6 +134,8 @@ def _without_identifiers(members: Sequence[Member]) -> list[Member]:
     unique = {
         name for name, each in values.items() if len(set(each)) == len(each) > 2 and all(_is_word(v) for v in each)
     }
+    if not unique:
+        return list(members)
     return [replace(m, told=tuple(pair for pair in m.told if pair[0] not in unique)) for m in members]
 
 

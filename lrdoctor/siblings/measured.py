@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,15 +25,28 @@ ARRIVED = 0.9
 class Reached:
     """What one run made of the metric that its siblings are compared by."""
 
+    run: Run
+    role: Role
     series: str
     """Tag of the loss."""
     span: Span
     final: float | None
     """None for a run that diverged: it ended in no number, or above the untrained net."""
-    best: float | None
-    """The lowest level that it held; None where no value was finite."""
-    restlessness: float | None
-    """Share of its way that the loss went up again: 0 only falls, 0.5 gets nowhere."""
+
+    @property
+    def best(self) -> float | None:
+        """The lowest level that it held; None where no value was finite."""
+        series, span = finite_loss(self.run, self.role), self.run.span
+        return None if series is None or span is None else best_level(series, span)
+
+    @property
+    def restlessness(self) -> float | None:
+        """Share of its way that the loss went up again: 0 only falls, 0.5 gets nowhere."""
+        series, span = finite_loss(self.run, self.role), self.run.span
+        held = np.empty(0) if series is None or span is None else bin_medians(series, span.first, span.last, BINS)
+        moves = diff(held)
+        walked = float(np.abs(moves).sum())
+        return float(np.maximum(moves, 0.0).sum()) / walked if walked > 0 else None
 
 
 def first_loss(run: Run, role: Role) -> float | None:
@@ -60,35 +74,27 @@ def reached(run: Run, role: Role, start: float) -> Reached | None:
     if series is None or span is None or not len(series):
         return None
     return Reached(
+        run=run,
+        role=role,
         series=series.tag,
         span=Span(int(series.steps[0]), int(series.steps[-1])),
         final=None if ended_badly(run) else _final(series, span, start),
-        best=best_level(finite, span) if (finite := finite_loss(run, role)) is not None else None,
-        restlessness=_restlessness(run, role, span),
     )
 
 
 def ended_badly(run: Run) -> bool:
     """Whether its loss ended in no number."""
     series = run[Role.TRAIN_LOSS] or run[Role.VAL_LOSS]
-    return series is not None and len(series) > 0 and not np.isfinite(series.values[-1])
+    return series is not None and len(series) > 0 and not math.isfinite(series.values[-1])
 
 
 def _final(series: Series, span: Span, start: float) -> float | None:
-    if not np.isfinite(series.values[-1]):
+    if not math.isfinite(series.values[-1]):
         return None
     finite = bounded(series)
     final = level(finite, at(span, 1 - TAIL), span.last)
     final = float(finite.values[-1]) if final is None else final
     return None if final > start + DIVERGED * abs(start) else final
-
-
-def _restlessness(run: Run, role: Role, span: Span) -> float | None:
-    series = finite_loss(run, role)
-    held = np.empty(0) if series is None else bin_medians(series, span.first, span.last, BINS)
-    moves = diff(held)
-    walked = float(np.abs(moves).sum())
-    return float(np.maximum(moves, 0.0).sum()) / walked if walked > 0 else None
 
 
 def arrival(run: Run, role: Role, start: float, best: float) -> int | None:

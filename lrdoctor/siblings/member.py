@@ -57,11 +57,15 @@ COMMON_WORDS = frozenset({
 })
 """Words of a run's name that say nothing of what was trained."""
 # fmt: on
+TOLD_ELSEWHERE = frozenset({*SEEDS, *BATCHES, *NAMED, *OF_THE_SCHEDULE, *BOOKKEEPING})
 _OPTIMIZERS = frozenset({*PLAIN, *ADAPTIVE, *TUNING_FREE, "adamw", "muon"})
 _RATE = re.compile(
     r"(?<![a-z])(?:lr|learning[_-]?rate|rate|eta)[=_-]?(\d*\.?\d+(?:e[-+]?\d+)?)(?![\d.]*[a-z])", re.IGNORECASE
 )
 _SEED = re.compile(r"(?<![a-z])seed[=_-]?(\d+)", re.IGNORECASE)
+_BETWEEN = re.compile(r"[^0-9A-Za-z\u0080-\uffff]+")
+_NUMBERED = re.compile(r"([^\W\d_]+)\d+")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _HASH = re.compile(r"(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{6,}|\d+")
 SAME_WARMUP = 0.02
 """Of the run: warm-ups that differ by less are one, seen at another logging cadence."""
@@ -99,7 +103,6 @@ def member(run: Run, findings: Sequence[Finding]) -> Member:
     """The run's configuration; `findings` are those of the run, of which the optimizer's and the schedule's count."""
     law = next((f for f in findings if isinstance(f, LrSchedule)), None)
     told = by_last_word(run)
-    left_out = {*SEEDS, *BATCHES, *NAMED, *OF_THE_SCHEDULE, *BOOKKEEPING}
     seed = next((str(told[name]) for name in SEEDS if told.get(name) is not None), None)
     in_name = _SEED.search(run.name)
     scheduler = next((str(told[name]) for name in SCHEDULERS if isinstance(told.get(name), str)), None)
@@ -112,7 +115,7 @@ def member(run: Run, findings: Sequence[Finding]) -> Member:
         annealed=None if law is None else law.final_ratio < 0.1,
         seed=seed if seed is not None or in_name is None else in_name[1],
         batch_size=next(iter(numbers(told, BATCHES)), None),
-        told=tuple(sorted((k, v) for k, v in told.items() if k not in left_out and v is not None and not _place(v))),
+        told=tuple(sorted((k, v) for k, v in told.items() if k not in TOLD_ELSEWHERE and v is not None and not _place(v))),
         configured=bool(run.hparams),
         words=_words(run.name) or _words(_folder(run)),
     )
@@ -135,8 +138,9 @@ def differences(one: Member, other: Member) -> tuple[str, ...]:
     warmups = one.warmup_fraction, other.warmup_fraction
     if warmups[0] is not None and warmups[1] is not None and abs(warmups[0] - warmups[1]) > SAME_WARMUP:
         found.append("warm-up")
-    mine, theirs = dict(one.told), dict(other.told)
-    found += [name for name in sorted(mine.keys() | theirs.keys()) if mine.get(name) != theirs.get(name)]
+    if one.told != other.told:
+        mine, theirs = dict(one.told), dict(other.told)
+        found += [name for name in sorted(mine.keys() | theirs.keys()) if mine.get(name) != theirs.get(name)]
     if one.words != other.words:
         found.append("name")
     return tuple(found)
@@ -169,7 +173,7 @@ def _peak(run: Run) -> float | None:
 
 
 def _tokens(name: str) -> list[str]:
-    return [token for token in re.split(r"[^0-9A-Za-z\u0080-\uffff]+", name.lower()) if token]
+    return [token for token in _BETWEEN.split(name.lower()) if token]
 
 
 def _folder(run: Run) -> str:
@@ -184,8 +188,8 @@ def _words(name: str) -> tuple[str, ...]:
         if _HASH.fullmatch(token):
             continue
         # resnet18 is not resnet50, but run18 is run50.
-        whole = re.fullmatch(r"([^\W\d_]+)\d+", token)
-        stems = [whole[1]] if whole else re.findall(r"[^\W\d_]+", token)
+        whole = _NUMBERED.fullmatch(token)
+        stems = [whole[1]] if whole else _LETTERS.findall(token)
         telling = [stem for stem in stems if len(stem) > 1 and stem not in COMMON_WORDS and stem not in _OPTIMIZERS]
         found += [token] if whole and telling else telling
     return tuple(found)
