@@ -98,21 +98,24 @@ def detect(run: Run, settings: Settings) -> Iterator[SlowConvergence]:
     series = next((s for s in (train, val) if s is not None and len(s) >= settings.bins), None)
     if series is None:
         return
-    late = trend(bin_medians(series, at(span, 0.5), span.last, settings.bins))
     first, end = float(series.values[0]), level(series, at(span, 0.9), span.last)
+    if end is None or first <= end:
+        return
+    late = trend(bin_medians(series, at(span, 0.5), span.last, settings.bins))
+    if late is None or late >= 0:
+        return
+    high = high_rate(run)
+    values = None if val is None or high is None else _at_high_rate(val, span, high, settings)
+    tau = None if values is None or len(values) < settings.points else trend(values)
+    if late > -0.5 and (tau is None or tau > -0.5):
+        return
     middle = level(series, at(span, 0.45), at(span, 0.55))
-    if late is None or end is None or middle is None or first <= end or late >= 0:
+    if middle is None:
         return
     smoothness = path = jitter = arrival = None
-    high = high_rate(run)
-    if val is not None and high is not None:
-        values = _at_high_rate(val, span, high, settings)
-        tau = trend(values)
-        if len(values) >= settings.points and tau is not None:
-            smoothness, path, jitter = -tau, wander(values), _jitter(val, values)
-            arrival = _arrival(run, val, span, settings)
-    if late > -0.5 and (smoothness is None or smoothness < 0.5):
-        return
+    if val is not None and values is not None and tau is not None:
+        smoothness, path, jitter = -tau, wander(values), _jitter(val, values)
+        arrival = _arrival(run, val, span, settings)
     rate = finite_rate(run)
     peak = 0.0 if rate is None else peak_of(rate)
     yield SlowConvergence(
@@ -127,7 +130,7 @@ def detect(run: Run, settings: Settings) -> Iterator[SlowConvergence]:
         late_share=max(0.0, (middle - end) / (first - end)),
         end_ratio=end / first if first else 1.0,
         rate_end_ratio=None if rate is None or peak <= 0 else float(rate.values[-1]) / peak,
-        mean_rate_ratio=None if rate is None or peak <= 0 else float(rate.values.mean()) / peak,
+        mean_rate_ratio=None if rate is None or peak <= 0 else float(rate.values.sum()) / len(rate) / peak,
     )
 
 
