@@ -34,7 +34,7 @@ from lrdoctor.schedules._logged_rate import (
     cadence,
     counted_from,
     rate_curve,
-    resolution,
+    resolution_of_one,
     spread,
     stairs,
 )
@@ -128,7 +128,7 @@ def _constant(steps: Ints, peak: float) -> Identified | None:
         return None
     origin = 0 if first == 0 else counted_from(first, cadence(steps)[0])
     plan = Plan(schedule="constant", params=constant.Params(), peak_lr=peak, total_steps=last - origin + 1)
-    return Identified(plan=plan, residual=0.0, resolution=resolution(np.array([peak]), peak), first_step=origin)
+    return Identified(plan=plan, residual=0.0, resolution=resolution_of_one(peak), first_step=origin)
 
 
 def explained(found: Identified, steps: Ints) -> Floats:

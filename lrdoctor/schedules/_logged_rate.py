@@ -5,6 +5,7 @@ Nothing here knows a law. Rates are relative to their maximum throughout, and st
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,10 @@ FEW = 8
 """So many different values tell nothing about printing: 0.1 and 0.01 are short without having been rounded."""
 SHORT = 32
 """So few values are asked about all places at once."""
-UNITS = np.array([10.0**-digits for digits in range(13)])
+LISTED = [10.0**-digits for digits in range(13)]
+UNITS = np.array(LISTED)
+NEARLY = 1e-9
+"""Relative: a quotient is so near to a whole number where it is one but for rounding."""
 LONGEST = 2**53
 """Spans beyond this are not exact in a float; no training is that long."""
 
@@ -124,8 +128,26 @@ def resolution(values: Floats, peak: float) -> float:
         return FLOAT32
     rounding = 0.5 * unit * scale / peak
     if len(set(logged.tolist())) <= FEW:
-        return float(min(max(rounding, FLOAT32), UNKNOWN if rounding > 1e-3 else max(UNKNOWN, rounding)))
+        return _of_few(rounding)
     return float(min(max(rounding, FLOAT32), COARSEST))
+
+
+def resolution_of_one(value: float) -> float:
+    """The same of a rate that has one value throughout, in a fraction of the time: most sweeps are of such rates."""
+    if not 1e-290 < value < 1e290:
+        return UNKNOWN
+    scale = 10.0 ** math.floor(math.log10(value))
+    # Ten digits are as good as all of them, so one of the units is found.
+    for unit in LISTED:
+        count = value / scale / unit
+        if abs(count - round(count)) <= NEARLY * max(count, 1.0):
+            break
+    return _of_few(0.5 * unit * scale / value)
+
+
+def _of_few(rounding: float) -> float:
+    """Few values may be short without having been rounded."""
+    return float(min(max(rounding, FLOAT32), UNKNOWN if rounding > 1e-3 else max(UNKNOWN, rounding)))
 
 
 def _unit(values: Floats, digits: int, significant: bool = False) -> float | None:
@@ -148,7 +170,7 @@ def _leading(values: Floats) -> Floats:
 def _multiples(values: Floats, units: Floats) -> NDArray[np.bool_]:
     """Of each unit, whether all values are multiples."""
     counts = values / units[:, None]
-    return np.asarray((np.abs(counts - np.rint(counts)) <= 1e-9 * np.maximum(counts, 1.0)).all(axis=1))
+    return np.asarray((np.abs(counts - np.rint(counts)) <= NEARLY * np.maximum(counts, 1.0)).all(axis=1))
 
 
 def spread(n: int, k: int) -> Ints:
