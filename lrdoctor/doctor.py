@@ -236,7 +236,7 @@ def _measure(
     skipped: list[Skipped] = []
     played = set(run.roles)
     for name, detector in detectors.items():
-        if detector.NEEDS <= played:
+        if played >= detector.NEEDS:
             try:
                 findings += list(detector.detect(run, chosen[name]))
             except Exception as error:
@@ -252,7 +252,8 @@ def _measure(
 @cache
 def _lacking_roles(detector: str, missing: frozenset[Role]) -> Skipped:
     """The same for every run that lacks the same."""
-    return Skipped(what=detector, reason=f"no series plays the role {', '.join(sorted(role.value for role in missing))}")
+    roles = ", ".join(sorted(role.value for role in missing))
+    return Skipped(what=detector, reason=f"no series plays the role {roles}")
 
 
 def _conclude(

@@ -150,7 +150,8 @@ def _risen(series: Series | None, span: Span, settings: Settings) -> _Onset | No
     first = bottom = float(series.values[0])
     begin = top = None
     had, rise = abs(first), 0.0
-    known = [(i, now) for i, now in enumerate(levels(series, span.first, span.last, settings.bins).tolist()) if now == now]
+    found = levels(series, span.first, span.last, settings.bins).tolist()
+    known = [(i, now) for i, now in enumerate(found) if now == now]
     for i, now in known:
         if now < bottom:
             bottom, begin, top = now, i, None

@@ -57,7 +57,7 @@ COMMON_WORDS = frozenset({
 })
 """Words of a run's name that say nothing of what was trained."""
 # fmt: on
-TOLD_ELSEWHERE = frozenset({*SEEDS, *BATCHES, *NAMED, *OF_THE_SCHEDULE, *BOOKKEEPING})
+LEFT_OUT = frozenset({*SEEDS, *BATCHES, *NAMED, *OF_THE_SCHEDULE, *BOOKKEEPING})
 _OPTIMIZERS = frozenset({*PLAIN, *ADAPTIVE, *TUNING_FREE, "adamw", "muon"})
 _RATE = re.compile(
     r"(?<![a-z])(?:lr|learning[_-]?rate|rate|eta)[=_-]?(\d*\.?\d+(?:e[-+]?\d+)?)(?![\d.]*[a-z])", re.IGNORECASE
@@ -115,7 +115,7 @@ def member(run: Run, findings: Sequence[Finding]) -> Member:
         annealed=None if law is None else law.final_ratio < 0.1,
         seed=seed if seed is not None or in_name is None else in_name[1],
         batch_size=next(iter(numbers(told, BATCHES)), None),
-        told=tuple(sorted((k, v) for k, v in told.items() if k not in TOLD_ELSEWHERE and v is not None and not _place(v))),
+        told=tuple(sorted((k, v) for k, v in told.items() if k not in LEFT_OUT and v is not None and not _place(v))),
         configured=bool(run.hparams),
         words=_words(run.name) or _words(_folder(run)),
     )
