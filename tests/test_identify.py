@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrdoctor.identify import Identified, explained, identify, identify_all
-from lrdoctor.model import Floats, Ints
+from lrdoctor.identify import Identified, explained, identified, identify, identify_all, never_moves
+from lrdoctor.model import Floats, Ints, Series
 from lrdoctor.schedules._plan import Plan, Warmup, rates
 
 LAWS: dict[str, dict[str, Any]] = {
@@ -197,6 +197,24 @@ def test_a_hundred_thousand_points_lose_no_jump() -> None:
     u = np.where(t < 31_007, 1.0, np.where(t < 77_003, 0.1, 0.01))
     found = seen("multi_step", t, u)
     assert found.plan.params.milestones == (31_007, 77_003)
+
+
+@given(
+    rate=st.floats(0.0, 1e100),
+    first=st.integers(-1000, 1000) | st.integers(-(2**61), 2**61),
+    gap=st.sampled_from([1, 100, 10**15]),
+    count=st.integers(1, 12),
+)
+def test_a_rate_that_never_moves_is_identified_like_any_other(rate: float, first: int, gap: int, count: int) -> None:
+    logged = Series(tag="lr", steps=first + gap * np.arange(count), values=np.full(count, rate))
+    assert never_moves(logged)
+    assert identified(logged) == identify(logged.steps, logged.values)
+
+
+def test_a_rate_that_moves_once_moves() -> None:
+    values = np.full(30, 0.1)
+    values[-1] = np.nextafter(0.1, 1)
+    assert not never_moves(Series(tag="lr", steps=np.arange(30), values=values))
 
 
 def test_groups_of_one_schedule() -> None:
