@@ -50,6 +50,8 @@ SAME_SHAPE = 1e-6
 """Two rates are one schedule where they differ by less than this of their peaks: float32, or six printed digits."""
 
 
+SHORT = 2000
+"""What so few points tell is kept for the runs that come next."""
 SMALL_CUT = 0.87
 """Nobody halves a rate by this little: factors of step decays run from 0.1 to 0.8, those of exponentials that are
 stepped per epoch from 0.9 to 0.99."""
@@ -92,10 +94,16 @@ def identify(steps: Ints, rates: Floats) -> Identified | None:
 def identified(rate: Series) -> Identified | None:
     """The same of a series; only once, since several detectors ask about the rate of one run, one after the other."""
     if identified not in rate.memo:
-        still = never_moves(rate) and peak_of(rate) > 0
-        rate.memo[identified] = _constant(rate.steps, peak_of(rate)) if still else _of(rate.steps, rate.values)
-    found: Identified | None = rate.memo[identified]
-    return found
+        if never_moves(rate) and peak_of(rate) > 0:
+            found = _constant(rate.steps, peak_of(rate))
+        elif len(rate) <= SHORT:
+            # Runs of a sweep that differ in their seeds alone share their rate to the last digit.
+            found = _shared(rate.steps.tobytes(), rate.values.tobytes())
+        else:
+            found = _of(rate.steps, rate.values)
+        rate.memo[identified] = found
+    known: Identified | None = rate.memo[identified]
+    return known
 
 
 def never_moves(rate: Series) -> bool:
@@ -106,10 +114,13 @@ def never_moves(rate: Series) -> bool:
     return still
 
 
-@lru_cache(maxsize=8)
-def _identify(steps_read: bytes, rates_read: bytes) -> Identified | None:
-    """Commands ask about the rate of one run more than once, too."""
-    return _of(np.frombuffer(steps_read, dtype=np.int64), np.frombuffer(rates_read, dtype=np.float64))
+def _read(steps: bytes, rates: bytes) -> Identified | None:
+    return _of(np.frombuffer(steps, dtype=np.int64), np.frombuffer(rates, dtype=np.float64))
+
+
+_shared = lru_cache(maxsize=64)(_read)
+_identify = lru_cache(maxsize=8)(_read)
+"""Commands ask about the rate of one run more than once, too."""
 
 
 def _of(steps: Ints, rates: Floats) -> Identified | None:

@@ -211,6 +211,16 @@ def test_a_rate_that_never_moves_is_identified_like_any_other(rate: float, first
     assert identified(logged) == identify(logged.steps, logged.values)
 
 
+def test_runs_that_share_a_rate_share_its_law() -> None:
+    steps = np.arange(0, STEPS, 25)
+    one, same, other = (rates(plan("cosine", peak=peak), steps) for peak in (0.03, 0.03, 0.01))
+    found = [identified(Series(tag="lr", steps=steps, values=values)) for values in (one, same, other)]
+    assert found[0] is found[1]
+    assert found[0] is not None
+    assert found[2] is not None
+    assert (found[0].plan.peak_lr, found[2].plan.peak_lr) == pytest.approx((0.03, 0.01))
+
+
 def test_a_rate_that_moves_once_moves() -> None:
     values = np.full(30, 0.1)
     values[-1] = np.nextafter(0.1, 1)

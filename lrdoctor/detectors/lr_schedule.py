@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import lru_cache
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from lrdoctor.identify import Identified, explained, identified, planned_length
 from lrdoctor.model import Finding, Floats, Ints, Role, Run, Span
-from lrdoctor.ordering import diff
+from lrdoctor.ordering import LISTED, diff
 from lrdoctor.schedules import reduce_on_plateau
 from lrdoctor.signal import finite_loss, finite_rate, fraction_of, peak_of, shares, troughs_of
 
@@ -95,9 +96,12 @@ def detect(run: Run, settings: Settings) -> Iterator[LrSchedule]:
     u = values / peak
     found = identified(rate)
     law, length = ("piecewise", None) if found is None else (found.plan.schedule, planned_length(found))
-    top = int((u >= settings.at_peak).argmax())
-    warm = _warm(found, steps, int(steps[top]) if top and u[0] < 0.9 else int(steps[0]), span)
-    below = (u >= 0.1).nonzero()[0][-1] + 1
+    course = (
+        _course(steps, u, settings.at_peak)
+        if len(u) > LISTED
+        else _shared(steps.tobytes(), u.tobytes(), settings.at_peak)
+    )
+    warm = _warm(found, steps, int(steps[course.top]) if course.top and u[0] < 0.9 else int(steps[0]), span)
     residual = float(np.ptp(u)) / 2 if found is None else found.residual
     # A constant rate was not cut by anything.
     adaptive = _by_metric(run, steps, u, warm) if found is None or law in STAIRS[1:] else None
@@ -113,19 +117,19 @@ def detect(run: Run, settings: Settings) -> Iterator[LrSchedule]:
         peak_lr=peak,
         final_lr=float(values[-1]),
         final_ratio=float(u[-1]),
-        mean_ratio=_mean(u, shares(steps)),
+        mean_ratio=course.mean,
         warmup_steps=warm - span.first,
         warmup_fraction=fraction_of(span, float(warm)),
         warmup_shape=found.plan.warmup.shape if found is not None and found.plan.warmup.steps else None,
-        still_rising=bool(u[0] < 0.5 and fraction_of(span, float(steps[top])) > 0.95),
+        still_rising=bool(u[0] < 0.5 and fraction_of(span, float(steps[course.top])) > 0.95),
         rises=0 if law in STAIRS else len(troughs_of(rate, settings.rise)),
-        tenth_fraction=fraction_of(span, float(steps[below])) if below < len(u) else None,
+        tenth_fraction=fraction_of(span, float(steps[course.gone])) if course.gone < len(u) else None,
         residual=residual,
         period_steps=None if found is None else _period(found, length),
         decay_factor=_factor(found) if adaptive is None else adaptive.factor,
         planned_steps=None if found is None or length is None else _planned(found, span),
         interval_steps=1 if found is None else found.interval_steps,
-        floor_ratio=None if found is None else _floor(found, length, u),
+        floor_ratio=None if found is None else _floor(found, length, course.lowest),
     )
 
 
@@ -152,9 +156,33 @@ def _by_metric(run: Run, steps: Ints, u: Floats, warm: int) -> reduce_on_plateau
     return seen if min(waited) >= LEAST_PATIENCE and max(waited) - min(waited) <= 1 else None
 
 
-def _mean(u: Floats, t: Floats) -> float:
-    """As `np.trapezoid`, in a third of its time."""
-    return float((diff(t) * (u[1:] + u[:-1]) / 2.0).sum())
+class _Course(NamedTuple):
+    """What a rate did, relative to its peak."""
+
+    top: int
+    """Index of the first point at the peak."""
+    gone: int
+    """Of the first from which on it stayed below a tenth of it; one behind the last where it did not."""
+    lowest: float
+    """From the peak on."""
+    mean: float
+
+
+def _course(steps: Ints, u: Floats, at_peak: float) -> _Course:
+    t = shares(steps)
+    return _Course(
+        top=int((u >= at_peak).argmax()),
+        gone=int((u >= 0.1).nonzero()[0][-1]) + 1,
+        lowest=float(u[int(u.argmax()) :].min()),
+        # As `np.trapezoid`, in a third of its time.
+        mean=float((diff(t) * (u[1:] + u[:-1]) / 2.0).sum()),
+    )
+
+
+@lru_cache(maxsize=64)
+def _shared(steps: bytes, u: bytes, at_peak: float) -> _Course:
+    """The same of a few points: many runs of a sweep differ in nothing but the peak of their rate."""
+    return _course(np.frombuffer(steps, dtype=np.int64), np.frombuffer(u, dtype=np.float64), at_peak)
 
 
 def _warm(found: Identified | None, steps: Ints, seen: int, span: Span) -> int:
@@ -189,9 +217,8 @@ def _planned(found: Identified, span: Span) -> int:
     return max(0, found.plan.total_steps + found.first_step - span.first)
 
 
-def _floor(found: Identified, length: int | None, u: Floats) -> float:
+def _floor(found: Identified, length: int | None, lowest: float) -> float:
     """The lowest of what was logged after the peak and of what was still to come."""
-    lowest = float(u[int(u.argmax()) :].min())
     if found.plan.peak_lr <= 0 or length is None:
         return lowest
     end = np.array([found.first_step + found.plan.total_steps], dtype=np.int64)
