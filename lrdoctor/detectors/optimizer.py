@@ -35,6 +35,7 @@ ADAPTIVE = (
     "radam",
     "shampoo",
 )
+_BETWEEN, _IN_TAG = re.compile(r"[./]"), re.compile(r"^lr-([A-Za-z]+)")
 PLAIN = ("sgd", "momentum", "nesterov", "lars", "asgd")
 
 
@@ -62,8 +63,8 @@ def detect(run: Run, settings: Settings) -> Iterator[Optimizer]:
     rate = run.roles.get(Role.LR)
     if span is None:
         return
-    told = [str(value) for key, value in run.hparams.items() if re.split(r"[./]", key.lower())[-1] in NAMED]
-    told += re.findall(r"^lr-([A-Za-z]+)", rate or "")
+    told = [str(value) for key, value in run.hparams.items() if _BETWEEN.split(key.lower())[-1] in NAMED]
+    told += _IN_TAG.findall(rate or "")
     for name in told:
         family = _family(name)
         if family is not None:

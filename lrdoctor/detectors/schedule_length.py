@@ -169,7 +169,7 @@ def _epochs(run: Run, span: Span) -> int | None:
             number = int(counted.values[-1] - counted.values[0]) + 1
             # Where an epoch is the step, nothing finer is known.
             return number if number < 0.5 * (span.last - span.first) else None
-    told = by_last_word(run)
+    told = by_last_word(run) if run.hparams else {}
     for name in EPOCHS:
         value = told.get(name)
         if isinstance(value, int | float) and 2 <= value < 1e6:

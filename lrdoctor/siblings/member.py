@@ -106,9 +106,10 @@ def member(run: Run, findings: Sequence[Finding]) -> Member:
     seed = next((str(told[name]) for name in SEEDS if told.get(name) is not None), None)
     in_name = _SEED.search(run.name)
     scheduler = next((str(told[name]) for name in SCHEDULERS if isinstance(told.get(name), str)), None)
+    tokens = _tokens(run.name)
     return Member(
         run=run,
-        optimizer=_optimizer(run, findings),
+        optimizer=_optimizer(tokens, findings),
         peak_rate=_peak(run),
         schedule=scheduler if law is None else law.shape,
         warmup_fraction=None if law is None else law.warmup_fraction,
@@ -117,7 +118,7 @@ def member(run: Run, findings: Sequence[Finding]) -> Member:
         batch_size=next(iter(numbers(told, BATCHES)), None),
         told=tuple(sorted((k, v) for k, v in told.items() if k not in LEFT_OUT and v is not None and not _place(v))),
         configured=bool(run.hparams),
-        words=_words(run.name) or _words(_folder(run)),
+        words=_words(tokens) or _words(_tokens(_folder(run))),
     )
 
 
@@ -151,11 +152,11 @@ def _place(value: Scalar) -> bool:
     return isinstance(value, str) and ("/" in value or "\\" in value)
 
 
-def _optimizer(run: Run, findings: Sequence[Finding]) -> str | None:
+def _optimizer(tokens: Sequence[str], findings: Sequence[Finding]) -> str | None:
     named = next((f.name for f in findings if isinstance(f, Optimizer)), None)
     if named is not None:
         return re.sub(r"[^a-z]", "", named.rpartition(".")[2].lower()) or None
-    return next((token for token in _tokens(run.name) if token in _OPTIMIZERS), None)
+    return next((token for token in tokens if token in _OPTIMIZERS), None)
 
 
 def _peak(run: Run) -> float | None:
@@ -181,10 +182,10 @@ def _folder(run: Run) -> str:
     return "" if "/" in run.name else run.path.parent.name
 
 
-def _words(name: str) -> tuple[str, ...]:
+def _words(tokens: Sequence[str]) -> tuple[str, ...]:
     """The words of a name, path and all, without numbers, hashes, single letters and what runs are commonly called."""
     found: list[str] = []
-    for token in _tokens(name):
+    for token in tokens:
         if _HASH.fullmatch(token):
             continue
         # resnet18 is not resnet50, but run18 is run50.
