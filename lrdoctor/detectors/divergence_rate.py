@@ -149,15 +149,16 @@ def _risen(series: Series | None, span: Span, settings: Settings) -> _Onset | No
     # The untrained level stands before them all.
     first = bottom = float(series.values[0])
     begin = top = None
-    had, rise = abs(first), 0.0
+    had = rise = 0.0
     found = levels(series, span.first, span.last, settings.bins).tolist()
     known = [(i, now) for i, now in enumerate(found) if now == now]
     for i, now in known:
         if now < bottom:
             bottom, begin, top = now, i, None
-            learned = first - bottom
-            had = learned if learned >= settings.next_to_nothing * abs(first) else abs(first)
-        elif now - bottom < max(settings.lost * had, 1 / LARGEST):
+            continue
+        learned = first - bottom
+        had = learned if learned >= settings.next_to_nothing * abs(first) else abs(first)
+        if now - bottom < max(settings.lost * had, 1 / LARGEST):
             top = None
         elif top is None:
             top, rise = i, now - bottom
