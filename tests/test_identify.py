@@ -227,6 +227,13 @@ def test_a_rate_that_moves_once_moves() -> None:
     assert not never_moves(Series(tag="lr", steps=np.arange(30), values=values))
 
 
+def test_cuts_that_begin_late_and_lie_anyhow_are_no_staircase() -> None:
+    steps = np.array([27, 103, 144, 314, 364, 504, 736, 802, 814, 821, 835, 892, 908, 926, 970, 1248, 1539, 1584, 1862])
+    values = np.full(len(steps), 0.1)
+    values[[6, 12, 18]] = 0.02
+    assert identify(np.append(steps, 1939), np.append(values, 0.1)) is None
+
+
 def test_groups_of_one_schedule() -> None:
     t = np.arange(500)
     u, other = rates(plan("cosine"), t), rates(plan("linear"), t)

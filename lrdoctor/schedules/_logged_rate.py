@@ -257,6 +257,8 @@ def _interval(low: Ints, high: Ints) -> int | None:
         if least > most:
             # A change that was numbered wrongly spoils both bounds, so the early ones decide first.
             early = counts <= max(8, counts.max() / 8)
+            if not early.any():
+                return None
             least, most = float((low[early] / counts[early]).max()), float((high[early] / counts[early]).min())
         bounds = (least, most)
         guess = (least + most) / 2
