@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -167,7 +166,7 @@ def _tried(rates: Sequence[float], shares: Sequence[float | None]) -> _Tried:
         mean = 1.0 if place in bad else kept[0] if len(kept) == 1 else float(np.mean(kept))
         means.append(min(max(mean, 0.0), 1.0))
         if place not in bad and len(kept) > 1:
-            squares += variance(np.minimum(kept, 1.0)) * len(kept)
+            squares += float(np.var(np.minimum(kept, 1.0))) * len(kept)
             spare += len(kept) - 1
     # A divergence below the best rate had another cause than the rate.
     above = [i for i in bad if i > int(np.argmin(means))]
@@ -181,12 +180,6 @@ def _tried(rates: Sequence[float], shares: Sequence[float | None]) -> _Tried:
     )
 
 
-def variance(values: Floats) -> float:
-    """As `np.var`, in a fraction of its time for the few runs of one rate. The array must have values."""
-    off = values - values.sum() / len(values)
-    return float((off * off).sum() / len(values))
-
-
 def _grid(log_rates: Floats, border: str | None) -> Floats:
     """Rates to look at: the range that was tried, and on the side of a border so much more."""
     low = log_rates[0] - (MARGIN if border == "low" else 0.0)
@@ -198,19 +191,24 @@ def _grid(log_rates: Floats, border: str | None) -> Floats:
 
 def _posterior(tried: _Tried, grid: Floats) -> tuple[Floats, Floats, Floats]:
     """Mean and standard deviation of the share at each rate of the grid, and curves drawn from it, shape (draws, n)."""
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct
+
     centre = (tried.log_rates[0] + tried.log_rates[-1]) / 2
-    known, asked = tried.log_rates - centre, grid - centre
+    known, asked = tried.log_rates[:, None] - centre, grid[:, None] - centre
     heights = _pressed(tried.shares)
     # The same scatter is less of a pressed share the higher that is.
     scatter = (_scatter(tried) * _slope(tried.shares)) ** 2 / tried.counts
-    fitted = [_fitted(known, heights, scatter, length) for length in LENGTHS]
-    evidence = np.array([process.evidence for process in fitted])
+    bowl = ConstantKernel(BOWL**2, "fixed") * DotProduct(1.0, "fixed") ** 2
+    kernels = [bowl + ConstantKernel(WOBBLE**2, "fixed") * RBF(length, "fixed") for length in LENGTHS]
+    fitted = [GaussianProcessRegressor(k, alpha=scatter, optimizer=None).fit(known, heights) for k in kernels]
+    evidence = np.array([process.log_marginal_likelihood_value_ for process in fitted])
     weights = np.exp(evidence - evidence.max())
     weights /= weights.sum()
     # A wide sweep leaves one length scale, and what the others say would be lost in rounding.
     fitted = [process for process, w in zip(fitted, weights, strict=True) if w >= NEGLIGIBLE]
     weights = weights[weights >= NEGLIGIBLE]
-    means, covariances = zip(*(_predicted(process, asked) for process in fitted), strict=True)
+    means, covariances = zip(*(process.predict(asked, return_cov=True) for process in fitted), strict=True)
     mean = np.einsum("k,kn->n", weights, means)
     variance = sum(
         w * (np.diag(c).clip(0) + (m - mean) ** 2) for w, m, c in zip(weights, means, covariances, strict=True)
@@ -222,50 +220,6 @@ def _posterior(tried: _Tried, grid: Floats) -> tuple[Floats, Floats, Floats]:
         if (count := round(w * DRAWS))
     ]
     return mean, np.sqrt(np.asarray(variance)), np.concatenate(draws)
-
-
-class _Process(NamedTuple):
-    """A Gaussian process of one length scale that has seen heights."""
-
-    length: float
-    at: Floats
-    factor: Floats
-    """Lower Cholesky factor of their covariance."""
-    pull: Floats
-    """The inverse of that covariance times the heights."""
-    evidence: float
-    """Logarithm of the marginal likelihood."""
-
-
-def _fitted(at: Floats, heights: Floats, variances: Floats, length: float) -> _Process:
-    """Rasmussen & Williams, algorithm 2.1, lines 2, 3 and 7.
-
-    scikit-learn's does the same; where no kernel is fitted, its import and its checks take longer than the rest of it.
-    """
-    from scipy.linalg import cho_solve, cholesky
-
-    covariance = _kernel(at, at, length)
-    covariance.flat[:: len(at) + 1] += variances
-    factor = cholesky(covariance, lower=True, check_finite=False)
-    pull = cho_solve((factor, True), heights, check_finite=False)
-    fit, size = -0.5 * np.einsum("i,i->", heights, pull), np.log(factor.diagonal()).sum()
-    return _Process(length, at, factor, pull, float(fit - size - len(at) / 2 * math.log(2 * math.pi)))
-
-
-def _predicted(process: _Process, at: Floats) -> tuple[Floats, Floats]:
-    """Mean and covariance of the heights there: lines 4 to 6."""
-    from scipy.linalg import solve_triangular
-
-    across = _kernel(at, process.at, process.length)
-    told = solve_triangular(process.factor, across.T, lower=True, check_finite=False)
-    return across @ process.pull, _kernel(at, at, process.length) - told.T @ told
-
-
-def _kernel(one: Floats, other: Floats, length: float) -> Floats:
-    """Prior covariance: of a parabola, and of what departs from it."""
-    apart = one[:, None] / length - other / length
-    bowl = BOWL**2 * (one[:, None] * other + 1.0) ** 2
-    return np.asarray(bowl + WOBBLE**2 * np.exp(-0.5 * apart**2))
 
 
 def _scatter(tried: _Tried) -> float:

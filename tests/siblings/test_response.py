@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lrdoctor.siblings.response import BOWL, LENGTHS, WOBBLE, RateResponse, _fitted, _predicted, respond
+from lrdoctor.siblings.response import RateResponse, respond
 
 START = 2.3
 
@@ -131,19 +131,3 @@ def test_what_to_try_next_is_new() -> None:
         found = swept(*rates)
         assert 1 <= len(found.next_rates) <= 3
         assert all(abs(math.log10(new / old)) > 0.05 for new in found.next_rates for old in rates)
-
-
-@pytest.mark.parametrize("length", LENGTHS)
-def test_the_gaussian_process_is_that_of_scikit_learn(length: float) -> None:
-    process = pytest.importorskip("sklearn.gaussian_process")
-    kernels = pytest.importorskip("sklearn.gaussian_process.kernels")
-    rng = np.random.default_rng(1)
-    at, asked = np.sort(rng.uniform(-1.5, 1.5, 12)), np.linspace(-2, 2, 30)
-    heights, variances = at**2 + rng.normal(0, 0.05, 12), rng.uniform(1e-4, 1e-2, 12)
-    bowl = kernels.ConstantKernel(BOWL**2, "fixed") * kernels.DotProduct(1.0, "fixed") ** 2
-    kernel = bowl + kernels.ConstantKernel(WOBBLE**2, "fixed") * kernels.RBF(length, "fixed")
-    theirs = process.GaussianProcessRegressor(kernel, alpha=variances, optimizer=None).fit(at[:, None], heights)
-    ours = _fitted(at, heights, variances, length)
-    assert ours.evidence == pytest.approx(theirs.log_marginal_likelihood_value_, rel=1e-12)
-    for mine, other in zip(_predicted(ours, asked), theirs.predict(asked[:, None], return_cov=True), strict=True):
-        np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-12)
