@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import math
 import sys
 import tomllib
@@ -396,7 +397,7 @@ class Case:
     every: int
     validate_every: int
     configured: Mapping[str, str | float] = field(default_factory=dict)
-    """Hyperparameters that the log tells; only where the layout is TensorBoard's."""
+    """Hyperparameters: in the log where the layout is TensorBoard's, else in a `config.json` beside it."""
 
 
 CASES: tuple[Case, ...] = (
@@ -713,6 +714,7 @@ CASES: tuple[Case, ...] = (
         layout="plain",
         every=8,
         validate_every=80,
+        configured={"max_steps": 1600, "batch_size": 8},
     ),
     Case(
         name="cut_too_soon",
@@ -935,7 +937,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         folder = options.out / case.name
         folder.mkdir(parents=True, exist_ok=True)
-        layout = partial(LAYOUTS[case.layout], configured=case.configured) if case.configured else LAYOUTS[case.layout]
+        layout = LAYOUTS[case.layout]
+        if case.configured and case.layout == "tensorboard":
+            layout = partial(layout, configured=case.configured)
+        elif case.configured:
+            told = json.dumps(case.configured, indent=2) + "\n"
+            (folder / "config.json").write_text(told, encoding="utf-8", newline="\n")
         layout(train(case.training, case.validate_every), case.every, folder)
         if options.measure:
             write_expected(case, measure(case.training), folder / "expected.toml")

@@ -56,9 +56,9 @@ def test_a_log_without_a_loss_cannot_be_judged_and_says_what_to_log(tmp_path: Pa
 
 
 def test_the_configuration_names_the_loss(tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_text(GOOD.replace("loss", "verlust"))
+    (tmp_path / "log.csv").write_text(GOOD.replace("loss", "zielwert"))
     (without,) = analyze(tmp_path, config=Config()).runs
-    (named,) = analyze(tmp_path, config=Config(roles={Role.TRAIN_LOSS: ("verl*",)})).runs
+    (named,) = analyze(tmp_path, config=Config(roles={Role.TRAIN_LOSS: ("ziel*",)})).runs
     assert without.verdict is Verdict.CANNOT_TELL
     assert named.verdict is Verdict.HEALTHY
 

@@ -2,7 +2,7 @@
 
 What it measures: how many steps the law of the rate would have taken to its floor, how many were taken, how often the
 scheduler was called, whether its length is the number of epochs or of batches where the other was meant, what the loss
-gained after the floor was reached, and how it did at the end.
+gained after the floor was reached, how it did at the end, and whether that was the end.
 How: the law and its length are identified from the logged rate, however little of the schedule the run saw. A rate that
 stands still between calls tells how often it was called. Epochs are counted where they are logged beside other steps,
 or are among the hyperparameters.
@@ -22,7 +22,7 @@ import numpy as np
 
 from lrdoctor.detectors._hyperparameters import by_last_word
 from lrdoctor.identify import Identified, identified, identify, never_moves, planned_length
-from lrdoctor.model import Finding, Role, Run, Series, Span
+from lrdoctor.model import Finding, Role, Run, Series, Span, Status
 from lrdoctor.ordering import diff, median
 from lrdoctor.signal import at, between, bin_medians, finite_loss, finite_rate, fraction_of, level, peak_of, trend
 
@@ -74,6 +74,9 @@ class ScheduleLength(Finding):
     """Share of the whole drop of the loss that came after that."""
     end_trend: float | None
     """Kendall's tau of the loss over the last 30 % of the run; of several losses, of the one that falls most."""
+    ended: bool | None
+    """Whether the training had come to its end: True where the log says so, or as many steps were taken as it says were
+    planned; False where it was in progress or died; None where the log says neither."""
     remaining_sum: float | None
     """All that a rate that shrinks by the same factor at each step can still add to the sum of the rates, however long
     it goes on, relative to the sum so far. None for other laws."""
@@ -119,6 +122,7 @@ def detect(run: Run, settings: Settings) -> Iterator[ScheduleLength]:
         floor_fraction=None if floor is None else fraction_of(span, floor),
         gain_after_floor=None if floor is None else _gain_after(run, span, floor),
         end_trend=_end_trend(run, span, settings),
+        ended=_ended(run, taken, settings),
         remaining_sum=None if found is None else _remaining_sum(rate, found, unit),
     )
 
@@ -217,6 +221,12 @@ def _end_trend(run: Run, span: Span, settings: Settings) -> float | None:
         if series is not None and len(between(series, begin, span.last)) >= settings.bins:
             trends.append(trend(bin_medians(series, begin, span.last, settings.bins)))
     return min((tau for tau in trends if tau is not None), default=None)
+
+
+def _ended(run: Run, taken: int, settings: Settings) -> bool | None:
+    if run.status is not Status.UNKNOWN:
+        return run.status is Status.FINISHED
+    return None if run.planned_steps is None else taken >= (1 - settings.same_count) * run.planned_steps
 
 
 def _remaining_sum(rate: Series, found: Identified, unit: float) -> float | None:

@@ -3,8 +3,8 @@
 One run of a Trainer may leave its own state, event files, a W&B file and an MLflow store, each of which a parser reads
 as a run. What makes them one is the loss: it has the same values at the same steps, as far as each store writes them.
 Two seeds, or two rates, never agree so; two stores of one format are two runs, because a repeated training does.
-Where steps or values cannot be compared, `_side_by_side` has other signs. What
-follows from it, one `Run` in place of several, is in `_merge`.
+Where steps or values cannot be compared, `_side_by_side` has other signs. What follows from it, one `Run` in place of
+several, is in `_merge`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lrdoctor.detectors import schedule_length
-from lrdoctor.model import Floats, Role, Run, Series
+from lrdoctor.model import Floats, Role, Run, Series, Status
 from lrdoctor.testing import (
     constant_rate,
     cosine_rate,
@@ -71,6 +71,24 @@ def test_cut_short(seen: float) -> None:
     finding = found(made(cosine_rate(period=round(2000 / seen))))
     assert finding.used == pytest.approx(seen, rel=0.01)
     assert finding.floor_step is None
+
+
+@pytest.mark.parametrize(
+    ("status", "planned", "ended"),
+    [
+        (Status.UNKNOWN, None, None),
+        (Status.UNKNOWN, 2000, True),
+        (Status.UNKNOWN, 2040, True),
+        (Status.UNKNOWN, 2200, False),
+        (Status.FINISHED, 4000, True),
+        (Status.RUNNING, None, False),
+        (Status.CRASHED, 2000, False),
+    ],
+)
+@pytest.mark.parametrize("every", [1, 20])
+def test_whether_it_had_ended(status: Status, planned: int | None, ended: bool | None, every: int) -> None:
+    run = logged(made(cosine_rate(period=4000)), every=every)
+    assert found(replace(run, status=status, planned_steps=planned)).ended is ended
 
 
 def test_a_period_that_is_too_short_returns() -> None:
