@@ -17,11 +17,14 @@ from pathlib import Path
 from lrdoctor import limits
 from lrdoctor.model import Problem
 from lrdoctor.model.report import NothingThere
-from lrdoctor.parsers._files import asked_once, natural, reason
+from lrdoctor.parsers._files import asked_once, head, natural, reason
+from lrdoctor.parsers._text_lines import is_text
 from lrdoctor.plugins import Parser
 
 DEEPEST = limits.Limits().depth
 """Levels below the given folder. Nobody nests runs so deep; a file system gone wrong does."""
+LOOKED_AT = 1 << 12
+"""Bytes that tell text from anything else."""
 STANDARD_INPUT = Path("-")
 """Named so, the log is what is piped in; a file of this name is reached by its folder's absolute path."""
 NOT_READ = "unsupported"
@@ -121,6 +124,9 @@ def _below(path: Path, parsers: Mapping[str, Parser], deepest: int) -> Iterator[
         yield from _in_folder(path, parsers, deepest)
         return
     parser = _claiming(path, parsers) if stat.S_ISREG(mode) else None
+    # Whoever names a file knows what it is: `python train.py > run.console` is a log under any name.
+    if parser is None and LAST in parsers and stat.S_ISREG(mode) and (first := head(path, LOOKED_AT)):
+        parser = LAST if is_text(first) else None
     if parser is not None:
         home = parsers[parser].home(path)
         yield Found(parser=parser, home=home, files=(path,), name=_own_name(path), explicit=True, given=path)

@@ -66,10 +66,11 @@ class Ruled:
         """The numbers of a row by its names; None for a line that is no row of this table."""
         told: dict[str, float] = {}
         filled = -1
-        for word in re.finditer(r"\S+", line):
-            at = next(
-                (at for at, (start, end) in enumerate(self.spans) if word.end() > start and word.start() < end), -1
-            )
+        words = list(re.finditer(r"\S+", line))
+        # Colours are counted by who pads a column, so that a row may be narrower than its rule.
+        filled_up = len(words) == len(self.spans)
+        for number, word in enumerate(words):
+            at = number if filled_up else self._column(word)
             if at <= filled:
                 return None
             filled = at
@@ -81,6 +82,9 @@ class Ruled:
         if len(told) < FEWEST_COLUMNS or self.names[0] not in told:
             return None
         return _shape(tuple(told)), list(told.values())
+
+    def _column(self, word: re.Match[str]) -> int:
+        return next((at for at, (start, end) in enumerate(self.spans) if word.end() > start and word.start() < end), -1)
 
 
 def ruled(names: str, rule: str) -> Ruled | None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lrdoctor.model import Problem
-from lrdoctor.parsers import csv, tensorboard, unsupported
+from lrdoctor.parsers import csv, tensorboard, text, unsupported
 from lrdoctor.parsers._discovery import DEEPEST, Found, discover
 from lrdoctor.plugins import Parser
 
@@ -131,6 +131,19 @@ def test_a_file_that_nobody_reads_is_a_problem_only_where_it_was_named(runs: Pat
     assert [p.message for p in problems(runs / "notes.md")] == [
         "no log that we can read; known formats: csv, tensorboard"
     ]
+
+
+def test_a_text_that_was_named_is_looked_into_whatever_its_name(runs: Path) -> None:
+    known = PARSERS | {"text": text}
+    console, picture = runs / "train.console", runs / "loss.png"
+    console.write_text("step 1 loss 2.0\n")
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    (found,) = discover([console], known)
+    assert isinstance(found, Found)
+    assert (found.parser, found.explicit) == ("text", True)
+    (problem,) = discover([picture], known)
+    assert isinstance(problem, Problem)
+    assert not [its for its in discover([runs], known) if isinstance(its, Found) and console in its.files]
 
 
 def test_what_is_not_read_is_no_known_format(tmp_path: Path) -> None:

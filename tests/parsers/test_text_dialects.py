@@ -377,6 +377,24 @@ def skorch(rows: int = ROWS) -> str:
     )
 
 
+def test_a_row_may_be_narrower_than_its_rule() -> None:
+    head = "  epoch                             train_loss    valid_loss     dur\n"
+    rule = "-------  -------------------------------------  ------------  ------\n"
+    first = "      1  \x1b[36m45690538954184128627214519369728.0000\x1b[0m           inf  0.0770\n"
+    run = one(
+        head
+        + rule
+        + first
+        + "".join(f"     {epoch:2d}           nan           nan  0.0{epoch}00\n" for epoch in range(2, 12))
+    )
+    train, val = run.series["train_loss"].values, run.series["valid_loss"].values
+    assert len(train) == len(val) == 11
+    assert np.isfinite(train[0])
+    assert np.isnan(train[1:]).all()
+    assert np.isposinf(val[0])
+    assert np.isnan(val[1:]).all()
+
+
 def test_reads_the_table_of_skorch() -> None:
     run = one("Starting\n" + skorch())
     assert role(run, Role.TRAIN_LOSS) == [(r + 1, loss(r)) for r in range(ROWS)]
