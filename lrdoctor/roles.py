@@ -80,7 +80,7 @@ class RoleNames:
 
     def of(self, tag: str) -> Role | None:
         """What this name means by itself, or None. A name that only its neighbours explain is left to `assign`."""
-        return self._wanted(tag) or _named(tag)[0]
+        return (self._wanted(tag) if self.extra else None) or _named(tag)[0]
 
     def assign(self, series: Mapping[str, Series]) -> tuple[dict[Role, str], tuple[str, ...]]:
         """Which tag plays each role, and a note wherever one was chosen among several or taken for what it resembles.
@@ -121,7 +121,11 @@ class RoleNames:
     def speak_of_curves(self, names: Sequence[str]) -> bool:
         """Whether any of these names is worth a look: by a table, or because a word in it says that it is a loss."""
         axes = (None, Role.STEP, Role.EPOCH)
-        return any(self.of(name) not in axes or (self.of(name) is None and _like_a_loss(name)) for name in names)
+        for name in names:
+            role = self.of(name)
+            if role not in axes or (role is None and _like_a_loss(name)):
+                return True
+        return False
 
     def step_columns(self, names: Sequence[str]) -> tuple[str, ...]:
         """The names that can be an x axis, best first: the user's, then whatever counts steps, then epochs."""

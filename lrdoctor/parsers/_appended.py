@@ -46,8 +46,10 @@ class Stretch:
 
 def stretches(found: Columns, axis: Axis, names: RoleNames) -> list[Stretch]:
     """The trainings in this table, in their order; all rows as one where there is but one."""
-    curve = _curve(found, names)
     whole = [Stretch(rows=np.arange(found.rows), shifts=np.zeros(found.rows, dtype=np.int64), notes=())]
+    if not found.anew and not np.count_nonzero(axis.steps[1:] < axis.steps[:-1]):
+        return whole  # nothing is set back
+    curve = _curve(found, names)
     if curve is None:
         return whole
     rows = np.flatnonzero(found.filled[curve] & axis.placed)

@@ -33,26 +33,32 @@ class Axis:
 
 def axis(found: Columns, names: RoleNames) -> Axis:
     """The steps of all rows, from the best column that has one in nearly every row that matters."""
+    notes: list[str] = []
+    for name in names.step_columns(list(found.values)):
+        values = found.values[name]
+        placed = found.filled[name] & np.isfinite(values)
+        everywhere = np.count_nonzero(placed) == found.rows
+        if not (everywhere or _covers(placed, found, names)) or (found.rows > 1 and not moves(found, name)):
+            continue
+        values = values if everywhere else np.where(placed, values, 0)
+        if np.count_nonzero(values != np.rint(values)):
+            notes.append(f"{name!r} is no whole number: rows are counted instead")
+            continue
+        steps = np.minimum(np.maximum(values, -BEYOND), BEYOND).astype(np.int64)
+        return _through(Axis(name=name, steps=steps, placed=placed, notes=tuple(notes)), found, names)
+    if not notes:
+        notes.append("no column counts the steps: rows are counted instead")
+    return Axis(name="", steps=np.arange(found.rows), placed=np.ones(found.rows, dtype=bool), notes=tuple(notes))
+
+
+def _covers(placed: Flags, found: Columns, names: RoleNames) -> bool:
+    """Whether nearly all rows have a step that tell of a curve, or all where none does."""
     told = np.zeros(found.rows, dtype=bool)
     for name, filled in found.filled.items():
         if names.of(name) in CURVES:
             told |= filled
     told = told if np.count_nonzero(told) else np.ones(found.rows, dtype=bool)
-    notes: list[str] = []
-    for name in names.step_columns(list(found.values)):
-        values = found.values[name]
-        placed = found.filled[name] & np.isfinite(values)
-        covered = np.count_nonzero(placed & told) >= COVERED * np.count_nonzero(told)
-        if not covered or (found.rows > 1 and not moves(found, name)):
-            continue
-        if np.count_nonzero(values[placed] != np.rint(values[placed])):
-            notes.append(f"{name!r} is no whole number: rows are counted instead")
-            continue
-        steps = np.minimum(np.maximum(np.where(placed, values, 0), -BEYOND), BEYOND).astype(np.int64)
-        return _through(Axis(name=name, steps=steps, placed=placed, notes=tuple(notes)), found, names)
-    if not notes:
-        notes.append("no column counts the steps: rows are counted instead")
-    return Axis(name="", steps=np.arange(found.rows), placed=np.ones(found.rows, dtype=bool), notes=tuple(notes))
+    return np.count_nonzero(placed & told) >= COVERED * np.count_nonzero(told)
 
 
 def moves(found: Columns, name: str) -> bool:

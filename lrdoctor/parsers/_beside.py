@@ -96,9 +96,10 @@ def beside(folder: Path, files: Sequence[Path]) -> Beside:
     known, key = _REMEMBERED.get(), (folder, tuple(files))
     if known is None:
         return _beside(folder, files)
-    if key not in known:
-        known[key] = _beside(folder, files)
-    return known[key]
+    found = known.get(key)
+    if found is None:
+        found = known[key] = _beside(folder, files)
+    return found
 
 
 def _beside(folder: Path, files: Sequence[Path]) -> Beside:

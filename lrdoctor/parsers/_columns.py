@@ -63,7 +63,7 @@ class Columns:
 def columns(table: Layout, damage: Damage) -> Columns:
     """All columns of the table."""
     whole, rest = unfinished(table.body)
-    found = _read(replace(table, body=whole), damage)
+    found = _read(replace(table, body=whole) if rest else table, damage)
     return _with_last(found, table, whole, rest, damage) if rest.strip("\0 ") else found
 
 

@@ -276,7 +276,7 @@ def _distinct(groups: Sequence[tuple[Path, Found]]) -> Iterator[Found]:
     names = _where_repeated(names, [name + parser for name, parser in zip(names, by_parser, strict=True)])
     names = _where_repeated(names, [f"{name} #{number}" for number, name in enumerate(names, 1)])
     for (_, found), name in zip(groups, names, strict=True):
-        yield replace(found, name=name)
+        yield found if name == found.name else replace(found, name=name)
 
 
 def _where_repeated(names: list[str], instead: list[str]) -> list[str]:

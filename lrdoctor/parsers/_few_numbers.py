@@ -11,7 +11,7 @@ from lrdoctor import limits
 from lrdoctor.model import Floats
 from lrdoctor.parsers._table import NEWLINE, Layout
 
-NOT_PLAIN = (b'"', b"\0", b"_")
+NOT_PLAIN = b'"\0_'
 """A quote joins cells, a NUL is damage, and 1_000 is a number to Python alone."""
 _Column = tuple[Floats, NDArray[np.bool_]]
 
@@ -23,20 +23,26 @@ def few_numbers(table: Layout) -> Mapping[str, _Column] | None:
     for `_one_by_one` to say, which says the same of these.
     """
     separator, body = table.separator, table.body
-    if separator in "| " or (separator != "," and b"," in body) or any(character in body for character in NOT_PLAIN):
+    if separator in "| " or (separator != "," and b"," in body) or not body.isascii() or not body.endswith(NEWLINE):
         return None
-    if not body.endswith(NEWLINE) or not body.isascii():
+    if len(body.translate(None, NOT_PLAIN)) < len(body):
         return None
-    lines = body[:-1].decode("ascii").split("\n")
-    rows = [line.split(separator) for line in lines if line and not line.isspace()]
-    if len(rows) < len(lines) or {len(row) for row in rows} != {len(table.names)}:
+    lines, width = body[:-1].decode("ascii").split("\n"), len(table.names)
+    if any([line.isspace() or not line for line in lines]) or {line.count(separator) for line in lines} != {width - 1}:
         return None
     if max(map(len, lines)) > limits.current().line:
         return None
+    cells = separator.join(lines).split(separator)
     full = np.ones(len(lines), dtype=bool)
     full.flags.writeable = False
     try:
-        return {name: _numbers(cells, full) for name, cells in zip(table.names, zip(*rows, strict=True), strict=True)}
+        # All columns at once, as mostly no cell is empty.
+        values = np.array(list(map(float, cells))).reshape(-1, width).T.copy()
+        return {name: (its, full) for name, its in zip(table.names, values, strict=True)}
+    except ValueError:
+        pass
+    try:
+        return {name: _numbers(cells[at::width], full) for at, name in enumerate(table.names)}
     except ValueError:
         return None
 

@@ -27,7 +27,7 @@ def opened(path: Path) -> int:
     opened, is for a path that changed between the two; `O_NONBLOCK` keeps such an open from hanging.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - it is asked of every file
             raise NotALog("not a regular file")
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         descriptor = os.open(path, flags)

@@ -99,13 +99,16 @@ def _exported(found: Columns) -> list[Part]:
 
 def _run_column(found: Columns, names: RoleNames) -> tuple[str, Sequence[str]] | None:
     """The column whose values are runs, with the label of every row."""
-    stepped = names.step_column([name for name in found.values if moves(found, name)]) is not None
+
+    def stepped() -> bool:
+        return names.step_column([name for name in found.values if moves(found, name)]) is not None
+
     for name, texts in found.texts.items():
         said = [text for text in texts if text and text != FURTHER]
         different = len(set(said))
         runs = name.lower() in RUN_COLUMNS and different > 1
         every_other = len(said) > 1 and different == len(said) and not any(map(_CLOCK.match, said))
-        if (not stepped and (every_other or runs)) or (runs and len(said) < FEWEST_ROWS * different):
+        if ((every_other or runs) and not stepped()) or (runs and len(said) < FEWEST_ROWS * different):
             raise NotALog(f"not a training curve: one row per {name!r}, and no column counts steps")
         if runs or (name.lower() in PERHAPS_RUNS and 1 < different <= len(said) / FEWEST_ROWS):
             return name, texts
@@ -115,7 +118,7 @@ def _run_column(found: Columns, names: RoleNames) -> tuple[str, Sequence[str]] |
             continue
         filled = found.filled[name]
         few = FEWEST_ROWS * len(np.unique(values[filled])) > filled.sum()
-        if surely and (not stepped or few):
+        if surely and (few or not stepped()):
             raise NotALog(f"not a training curve: one row per {name!r}, and no column counts steps")
         if not few:
             return name, [f"{value:g}" if there else "" for value, there in zip(values, filled, strict=True)]

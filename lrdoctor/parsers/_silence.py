@@ -26,7 +26,7 @@ SILENT_ROWS = 2
 def with_silence(name: str, found: Columns, damage: Damage) -> Flags:
     """The rows in which a loss has a value, with the first of those in which it is blank because it had exploded."""
     values, filled = found.values[name], found.filled[name]
-    if filled[-SILENT_ROWS:].any():
+    if np.count_nonzero(filled[-SILENT_ROWS:]):
         return filled
     there = np.flatnonzero(filled)
     if not len(there) or not _exploded(values[there]):

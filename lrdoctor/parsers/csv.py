@@ -171,19 +171,21 @@ def _run(part: Part, stretch: Stretch | None, counted: Axis, told: Told, names: 
         counted = axis(found, names)
     steps = counted.steps if stretch is None else counted.steps + stretch.shifts
     placed, beginnings = counted.placed, () if stretch is None else stretch.notes
+    everywhere = np.count_nonzero(placed) == found.rows
     damage = Damage(told.path)
     logged: dict[str, Logged] = {}
     unplaced = 0
     for name, values in found.values.items():
         # An epoch that is the axis stays a series, to say so. W&B's own columns begin with an underscore.
-        counts = name == counted.name and names.of(name) is not Role.EPOCH
+        role = names.of(name)
+        counts = name == counted.name and role is not Role.EPOCH
         if name in told.settings or name.startswith("_") or counts:
             continue
-        loss = names.of(name) in (None, Role.TRAIN_LOSS, Role.VAL_LOSS) and names.speak_of_curves([name])
+        loss = names.speak_of_curves([name]) if role is None else role in (Role.TRAIN_LOSS, Role.VAL_LOSS)
         filled = with_silence(name, found, damage) if loss else found.filled[name]
-        there = filled & placed
+        there = filled if everywhere else filled & placed
         points = int(np.count_nonzero(there))
-        unplaced += int(np.count_nonzero(filled)) - points
+        unplaced += 0 if everywhere else int(np.count_nonzero(filled)) - points
         if points == found.rows:
             logged[name] = Logged(steps=steps, values=values)
         elif points:
