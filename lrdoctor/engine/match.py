@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from functools import cache
-from typing import get_type_hints
+from typing import NamedTuple, get_type_hints
 
-from lrdoctor.engine.message import fill
+from lrdoctor.engine.message import fill, placeholders
 from lrdoctor.engine.reading import readings
 from lrdoctor.engine.rule import ACTIONS, Bound, Clause, FixSpec, Rule
-from lrdoctor.model import Advice, Evidence, Finding, Fix, Severity, Span
+from lrdoctor.model import Advice, Evidence, Finding, Fix, RuleInfo, Severity, Span
 
 SANE: Mapping[str, Bound] = {
     "factor": Bound(gt=0),
@@ -24,6 +24,20 @@ ANY = Bound(known=True)
 
 Seen = dict[str, list[Finding]]
 """The findings of a run by their kind."""
+_RANK = {severity: severity.rank for severity in Severity}
+
+
+class _Prepared(NamedTuple):
+    """What is the same whenever a rule speaks."""
+
+    info: RuleInfo
+    message: str
+    wanted: frozenset[str]
+    """The names of all readings that it asks for."""
+    fixes: tuple[Fix, ...] | None
+    """None where one of them needs a reading."""
+    confidence: float | None
+    """None where it was never counted."""
 
 
 def advise(rules: Iterable[Rule], findings: Iterable[Finding]) -> tuple[Advice, ...]:
@@ -38,7 +52,7 @@ def advise(rules: Iterable[Rule], findings: Iterable[Finding]) -> tuple[Advice, 
     fault = any(rule.severity is not Severity.INFO for rule, _ in said)
     withheld = any(rule.verdict for rule, _ in said)
     kept = [a for rule, a in said if not (rule.alone and (fault or (withheld and not rule.verdict)))]
-    return tuple(sorted(kept, key=lambda a: (-a.rule.severity.rank, -a.confidence, a.rule.id)))
+    return tuple(sorted(kept, key=lambda a: (-_RANK[a.rule.severity], -a.confidence, a.rule.id)))
 
 
 def _speak(rule: Rule, seen: Seen) -> Advice | None:
@@ -49,34 +63,53 @@ def _speak(rule: Rule, seen: Seen) -> Advice | None:
             return None
         matches.append(found)
     for clause in rule.unless:
-        if _within(clause, seen):
+        if clause.finding in seen and _within(clause, seen):
             return None
     subject = min(matches[0], key=_surest) if len(matches[0]) > 1 else matches[0][0]
     others = [found[0] for found in matches[1:]]
     # Two clauses may rest on one finding; it is named once.
-    because = tuple({id(f): f for f in (subject, *others)}.values())
-    confidence = _sure(rule, because)
+    because = tuple({id(f): f for f in (subject, *others)}.values()) if others else (subject,)
+    ready: _Prepared = rule.memo.get("ready") or _prepared(rule)
+    confidence = _measured(because) if ready.confidence is None else ready.confidence
     if rule.severity is not Severity.INFO and confidence < SPEAKS_FROM:
         return None
-    known = readings(subject)
-    named = {f"{f.kind}.{name}": value for f in reversed(others) for name, value in readings(f).items()} | known
+    known = named = readings(subject, ready.wanted)
+    for finding in reversed(others):
+        named = {f"{finding.kind}.{name}": value for name, value in readings(finding, ready.wanted).items()} | named
     return Advice(
-        rule=rule.info,
-        message=fill(rule.message.strip(), named),
+        rule=ready.info,
+        message=fill(ready.message, named),
         because=because,
-        fixes=tuple([fix for spec in rule.fix if (fix := _fix(spec, known)) is not None]),
+        fixes=_fixes(rule, known) if ready.fixes is None else ready.fixes,
         confidence=confidence,
     )
+
+
+def _prepared(rule: Rule) -> _Prepared:
+    names = [name for name, _, _ in placeholders(rule.message)]
+    asked = [str(spec[name]) for spec in rule.fix for name in numeric(str(spec["action"])) if _is_asked(spec, name)]
+    ready = _Prepared(
+        info=rule.info,
+        message=rule.message.strip(),
+        # `kind.name` is a reading of another finding than the subject.
+        wanted=frozenset(name.rpartition(".")[2] for name in (*names, *asked)),
+        fixes=None if asked else _fixes(rule, {}),
+        confidence=None if rule.record is None else rule.record.confidence,
+    )
+    rule.memo["ready"] = ready
+    return ready
+
+
+def _is_asked(spec: FixSpec, name: str) -> bool:
+    return isinstance(spec.get(name), str)
 
 
 def _surest(finding: Finding) -> tuple[float, Span, str]:
     return -_confidence(finding), finding.span, finding.series
 
 
-def _sure(rule: Rule, because: tuple[Finding, ...]) -> float:
-    """How often the rule was right where that was counted; else what the measurements say, with a cap."""
-    if rule.record is not None:
-        return rule.record.confidence
+def _measured(because: tuple[Finding, ...]) -> float:
+    """How sure the measurements are, with a cap: asked only where it was not counted how often the rule was right."""
     measured = min(_confidence(f) for f in because)
     return measured if because[0].calibrated else min(measured, UNCOUNTED)
 
@@ -109,6 +142,10 @@ def numeric(action: str) -> frozenset[str]:
     """The parameters of an action that are numbers."""
     hints = get_type_hints(ACTIONS[action])
     return frozenset(f.name for f in fields(ACTIONS[action]) if hints[f.name] is float)
+
+
+def _fixes(rule: Rule, known: Mapping[str, Evidence]) -> tuple[Fix, ...]:
+    return tuple([fix for spec in rule.fix if (fix := _fix(spec, known)) is not None])
 
 
 def _fix(spec: FixSpec, known: Mapping[str, Evidence]) -> Fix | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -27,14 +27,18 @@ PLACES = {"first_step": "span.first", "last_step": "span.last"}
 """Where in a finding the readings are that are no attributes of it."""
 
 
-def _evidence_getter(kind: type[Finding]) -> tuple[tuple[str, ...], Callable[[Finding], tuple[Evidence, ...]]]:
-    names = (*kind.evidence_names(), *COMMON)
+def _evidence_getter(
+    kind: type[Finding], wanted: frozenset[str]
+) -> tuple[tuple[str, ...], Callable[[Finding], tuple[Evidence, ...]]]:
+    names = (*(name for name in kind.evidence_names() if name in wanted), *COMMON)
     return names, attrgetter(*(PLACES.get(name, name) for name in names))
 
 
 # Annotated, since mypy takes no dataclass for hashable.
 _hints: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
-_getter: Callable[[Any], tuple[tuple[str, ...], Callable[[Finding], tuple[Evidence, ...]]]] = cache(_evidence_getter)
+_getter: Callable[[Any, frozenset[str]], tuple[tuple[str, ...], Callable[[Finding], tuple[Evidence, ...]]]] = lru_cache(
+    maxsize=1 << 12
+)(_evidence_getter)
 
 
 def measured(value: Evidence) -> bool:
@@ -44,9 +48,9 @@ def measured(value: Evidence) -> bool:
     return abs(value) <= LARGEST
 
 
-def readings(finding: Finding) -> dict[str, Evidence]:
-    """Everything that a rule may name in this finding."""
-    names, values = _getter(type(finding))
+def readings(finding: Finding, wanted: frozenset[str]) -> dict[str, Evidence]:
+    """What a rule names in this finding, of all that it may; and what all findings have in common."""
+    names, values = _getter(type(finding), wanted)
     return dict(zip(names, values(finding), strict=True))
 
 

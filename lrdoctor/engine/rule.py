@@ -39,7 +39,7 @@ class Bound:
 
     def holds(self, value: Evidence) -> bool:
         """Whether the value is known to lie within, or is unknown where the bound asks for just that."""
-        if not measured(value):
+        if value is None or not measured(value):
             return self.known is False
         if self.known is False:
             return False
@@ -181,6 +181,11 @@ class Rule:
     Only for severity info."""
     verdict: Literal["cannot_tell"] | None = None
     """`cannot_tell`: the rule withholds judgement. Only for severity info."""
+    memo: dict[str, Any] = field(init=False, repr=False, compare=False, metadata={"key": False})
+    """What `match` has made of it: thousands of runs are held against it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "memo", {})
 
     @property
     def info(self) -> RuleInfo:

@@ -58,7 +58,7 @@ def _covers(placed: Flags, found: Columns, names: RoleNames) -> bool:
         if names.of(name) in CURVES:
             told |= filled
     told = told if np.count_nonzero(told) else np.ones(found.rows, dtype=bool)
-    return np.count_nonzero(placed & told) >= COVERED * np.count_nonzero(told)
+    return bool(np.count_nonzero(placed & told) >= COVERED * np.count_nonzero(told))
 
 
 def moves(found: Columns, name: str) -> bool:

@@ -28,7 +28,7 @@ def few_numbers(table: Layout) -> Mapping[str, _Column] | None:
     if len(body.translate(None, NOT_PLAIN)) < len(body):
         return None
     lines, width = body[:-1].decode("ascii").split("\n"), len(table.names)
-    if any([line.isspace() or not line for line in lines]) or {line.count(separator) for line in lines} != {width - 1}:
+    if not all(map(str.strip, lines)) or {line.count(separator) for line in lines} != {width - 1}:
         return None
     if max(map(len, lines)) > limits.current().line:
         return None

@@ -31,9 +31,10 @@ def code_for(prescription: Prescription, run: Run) -> Code | None:
     framework = framework_of(run)
     module = plugins.export(framework)
     per_epoch = getattr(module, "per_epoch", None)
-    if counts_epochs(run) and per_epoch is None:
+    by_epoch = counts_epochs(run)
+    if by_epoch and per_epoch is None:
         framework, per_epoch = USUAL, getattr(plugins.export(USUAL), "per_epoch", None)
-    text = per_epoch(plan) if counts_epochs(run) and per_epoch else module.snippet(plan)
+    text = per_epoch(plan) if by_epoch and per_epoch else module.snippet(plan)
     if prescription.clip_grad_norm is not None and framework in _CLIPPING:
         text += f"# Clip the gradients: {_CLIPPING[framework].format(norm=prescription.clip_grad_norm)}\n"
     return Code(framework=framework, text=text)

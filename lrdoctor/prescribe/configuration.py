@@ -72,8 +72,8 @@ def prescribe(
     fixes = [fix for a in serious for fix in a.fixes]
     scale, law = _first(fixes, ScaleLr), _first(fixes, UseSchedule)
     warmup, clip = _first(fixes, AddWarmup), _first(fixes, ClipGrad)
-    chosen: dict[type, Fix | None] = {type(fix): fix for fix in (scale, law, warmup, clip)}
-    deciding = [a for a in serious if any(fix == chosen.get(type(fix)) for fix in a.fixes)]
+    chosen = [fix for fix in (scale, law, warmup, clip) if fix is not None]
+    deciding = [a for a in serious if any(fix in a.fixes for fix in chosen)]
     span, peak = run.span, _peak(run)
     if not deciding or span is None:
         return None

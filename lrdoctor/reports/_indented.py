@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
 import numpy as np
 
-from lrdoctor.reports._strict import Inner, Record, strict
+from lrdoctor.reports._strict import Alike, Inner, Record, strict
 
 
 def indented(value: Any, margin: str = "\n") -> str:
@@ -24,18 +24,33 @@ def indented(value: Any, margin: str = "\n") -> str:
     if isinstance(value, str):  # an enumeration's, mostly
         return _text(str(value))
     inner = margin + "  "
-    if kind is Record or isinstance(value, Mapping):
+    # By the type itself, as far as that will do: to ask whether a value is a mapping takes longer.
+    if kind is list or kind is tuple:
+        return _listed(value, margin)
+    if kind is Alike:
+        return _alike(value, margin)
+    if kind is Record or kind is dict or isinstance(value, Mapping):
         names, items = value if kind is Record else (tuple(value), value.values())
         return _around(names, margin) % tuple(
             [plain(item) if (plain := _PLAIN.get(type(item))) else indented(item, inner) for item in items]
         )
     if isinstance(value, list | tuple):
-        if not value:
-            return "[]"
-        return "[" + inner + ("," + inner).join([indented(item, inner) for item in value]) + margin + "]"
+        return _listed(value, margin)
     if isinstance(value, np.generic):
         return indented(value.item(), margin)
     return json.dumps(strict(value), allow_nan=False)
+
+
+def _listed(value: Sequence[Any], margin: str) -> str:
+    if not value:
+        return "[]"
+    inner = margin + "  "
+    return "[" + inner + ("," + inner).join([indented(item, inner) for item in value]) + margin + "]"
+
+
+@lru_cache(maxsize=1 << 8)
+def _alike(value: Alike, margin: str) -> str:
+    return _listed(value.records(), margin)
 
 
 @lru_cache(maxsize=1 << 10)

@@ -34,6 +34,17 @@ class Record(NamedTuple):
         }
 
 
+class Alike(NamedTuple):
+    """A list of objects that hold nothing but texts, and that thousands of runs have in common."""
+
+    names: tuple[str | Inner, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def records(self) -> list[Record]:
+        """The same as any other list."""
+        return [Record(self.names, row) for row in self.rows]
+
+
 def strict(value: Any) -> Any:
     """The same with null for what is no finite number, and no lone surrogate, which strict readers refuse."""
     match value:
@@ -45,6 +56,8 @@ def strict(value: Any) -> Any:
             return value if math.isfinite(value) else None
         case Record():
             return strict(value.mapping())
+        case Alike():
+            return strict(value.records())
         case Mapping():
             return {strict(key): strict(item) for key, item in value.items()}
         case list() | tuple():

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from lrdoctor.model import Advice, Diagnosis, Finding, Gate, Prescription, Report, Run, Schedule, Verdict
+from lrdoctor.model import Advice, Diagnosis, Finding, Gate, Prescription, Report, Run, Schedule, Skipped, Verdict
 from lrdoctor.reports._ascii_json import unlike_commands
 from lrdoctor.reports._indented import indented
-from lrdoctor.reports._strict import Inner, Record
+from lrdoctor.reports._strict import Alike, Inner, Record
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -100,7 +100,7 @@ def diagnosed(diagnosis: Diagnosis) -> dict[str, Any]:
         "forecast": _fields(diagnosis.forecast) if diagnosis.forecast else None,
         "incidents": [_fields(incident) for incident in run.incidents],
         "notes": run.notes,
-        "skipped": [_fields(skipped) for skipped in diagnosis.skipped],
+        "skipped": _skipped(diagnosis.skipped),
     }
 
 
@@ -130,6 +130,11 @@ def _schedule(schedule: Schedule | None) -> dict[str, Any] | None:
         "params": schedule.params,
         "residual": schedule.residual,
     }
+
+
+def _skipped(skipped: tuple[Skipped, ...]) -> Alike:
+    names, values = _reader(Skipped, ())
+    return Alike(names, tuple(map(values, skipped)))
 
 
 def _finding(finding: Finding) -> Record:
