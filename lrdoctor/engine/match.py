@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from typing import NamedTuple, get_type_hints
@@ -46,8 +46,9 @@ def advise(rules: Iterable[Rule], findings: Iterable[Finding]) -> tuple[Advice, 
     for finding in findings:
         seen.setdefault(finding.kind, []).append(finding)
     # Most rules have no subject in a run, and are not asked any further.
-    told = [(rule, _speak(rule, seen)) for rule in rules if rule.when[0].finding in seen]
-    said = [(rule, advice) for rule, advice in told if advice is not None]
+    asked = [(rule, clause) for rule in rules if (clause := rule.when[0]).finding in seen]
+    met = [(rule, found) for rule, clause in asked if (found := _within(clause, seen))]
+    said = [(rule, advice) for rule, found in met if (advice := _speak(rule, found, seen)) is not None]
     said = [pair for pair in said if pair[0].instead] or said
     fault = any(rule.severity is not Severity.INFO for rule, _ in said)
     withheld = any(rule.verdict for rule, _ in said)
@@ -55,18 +56,18 @@ def advise(rules: Iterable[Rule], findings: Iterable[Finding]) -> tuple[Advice, 
     return tuple(sorted(kept, key=lambda a: (-_RANK[a.rule.severity], -a.confidence, a.rule.id)))
 
 
-def _speak(rule: Rule, seen: Seen) -> Advice | None:
-    matches: list[list[Finding]] = []
-    for clause in rule.when:
+def _speak(rule: Rule, subjects: Sequence[Finding], seen: Seen) -> Advice | None:
+    """What the rule says of the surest of these findings, which satisfy its first clause."""
+    others: list[Finding] = []
+    for clause in rule.when[1:]:
         found = _within(clause, seen)
         if not found:
             return None
-        matches.append(found)
+        others.append(found[0])
     for clause in rule.unless:
-        if clause.finding in seen and _within(clause, seen):
+        if _within(clause, seen):
             return None
-    subject = min(matches[0], key=_surest) if len(matches[0]) > 1 else matches[0][0]
-    others = [found[0] for found in matches[1:]]
+    subject = min(subjects, key=_surest) if len(subjects) > 1 else subjects[0]
     # Two clauses may rest on one finding; it is named once.
     because = tuple({id(f): f for f in (subject, *others)}.values()) if others else (subject,)
     ready: _Prepared = rule.memo.get("ready") or _prepared(rule)
@@ -120,10 +121,13 @@ UNCOUNTED = 0.9
 """No rule is surer than this before its record says so: a margin over the noise is no share of right answers."""
 
 
-def _within(clause: Clause, seen: Seen) -> list[Finding]:
+def _within(clause: Clause, seen: Seen) -> Sequence[Finding]:
     """The findings that satisfy the clause, each by itself."""
+    findings = seen.get(clause.finding)
+    if findings is None:
+        return ()
     matching = []
-    for finding in seen.get(clause.finding, ()):
+    for finding in findings:
         # A loop, since every rule asks about every run: `all` of a generator takes twice as long.
         for name, holds in clause.checks:
             if not holds(getattr(finding, name, None)):

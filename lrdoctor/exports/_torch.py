@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from lrdoctor import plugins
 from lrdoctor.exports import _scalar
 from lrdoctor.exports._law import folded, is_ramp, native, rise
 from lrdoctor.schedules._plan import Plan, Warmup
 
 _MODULE = "torch.optim.lr_scheduler"
+KEPT = 1 << 6
+"""Schedulers that are remembered."""
 _CLASS = re.compile(rf"\b{re.escape(_MODULE)}\.(\w+)")
 
 
@@ -29,8 +32,27 @@ class Scheduler:
         return f"\n\n{self.function}\n\n" if self.function else ""
 
 
+_known: dict[str, Scheduler] = {}
+
+
 def scheduler(plan: Plan) -> Scheduler:
-    """PyTorch's own class where it follows the plan at every step, else `LambdaLR` with a function."""
+    """PyTorch's own class where it follows the plan at every step, else `LambdaLR` with a function.
+
+    The peak is not in it: the runs of a sweep have it in common.
+    """
+    if not plugins.is_built_in("schedules", plan.schedule):
+        return _made(plan)  # its parameters may not tell all by their text
+    # By their text, in which 0 and 0.0 differ, as they do in the code.
+    told = repr((plan.schedule, plan.params, plan.warmup, plan.total_steps))
+    found = _known.get(told)
+    if found is None:
+        if len(_known) == KEPT:
+            _known.clear()
+        found = _known[told] = _made(plan)
+    return found
+
+
+def _made(plan: Plan) -> Scheduler:
     law = native(plan, "pytorch")
     if law is None or (plan.warmup.steps and not is_ramp(plan.warmup)):
         modules, function = _scalar.function(plan)

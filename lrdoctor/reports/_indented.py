@@ -31,8 +31,16 @@ def indented(value: Any, margin: str = "\n") -> str:
         return _alike(value, margin)
     if kind is Record or kind is dict or isinstance(value, Mapping):
         names, items = value if kind is Record else (tuple(value), value.values())
+        # A finite number is in text what it is in JSON.
         return _around(names, margin) % tuple(
-            [plain(item) if (plain := _PLAIN.get(type(item))) else indented(item, inner) for item in items]
+            [
+                item
+                if (of := type(item)) is float and item - item == 0.0
+                else plain(item)
+                if (plain := _PLAIN.get(of))
+                else indented(item, inner)
+                for item in items
+            ]
         )
     if isinstance(value, list | tuple):
         return _listed(value, margin)
