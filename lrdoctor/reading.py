@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -125,11 +124,11 @@ def _named(runs: Sequence[Run], found: Found, names: RoleNames) -> Iterator[Run]
     if found.home != STANDARD_INPUT:
         a_file = found.home in found.files or not found.home.is_dir()
         told = beside(found.home.parent if a_file else found.home, found.files)
-    met: Counter[str] = Counter()
+    met: dict[str, int] = {}
     for run in runs:
         own = run.name.removeprefix(home) if run.name.startswith(home) else f"/{run.name}"
         own = own if len(runs) > 1 else ""
-        met[own] += 1
+        met[own] = met.get(own, 0) + 1
         own += f" #{met[own]}" if met[own] > 1 else ""
         roles, notes = names.assign(run.series)
         named = replace(

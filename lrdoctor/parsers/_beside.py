@@ -140,21 +140,21 @@ def _candidates(folder: Path, files: Sequence[Path]) -> list[Path]:
     inside = str(folder) not in below and all(folder in Path(inner).parents for inner in below)
     for path in sorted(map(Path, below)) if inside else ():
         found += _known(path, _names(str(path)))
-    names = _names(str(folder))
+    own = _names(str(folder))
     suffix = files[0].suffix.lower() if len(files) == 1 else ""
-    if names.settings and len(files) == 1 and str(folder) in below:
-        found += _own(files[0], names)
-    shared = suffix and names.logs.get(suffix, 0) >= SHARED
+    if own.settings and len(files) == 1 and str(folder) in below:
+        found += _own(files[0], own)
+    shared = suffix and own.logs.get(suffix, 0) >= SHARED
     near = not shared
     for place in (str(folder), *folders_above(folder, LEVELS)):
-        names = _names(place)
+        names = _names(place) if place != str(folder) else own
         if near and names.settings:
             found += _known(Path(place), names)
         if names.hydra:
             found.append(Path(place) / HYDRA)
             break
         near = near and _of_one_run(os.path.basename(place))  # noqa: PTH119
-    return [path for path in dict.fromkeys(found) if path not in files]
+    return [path for path in dict.fromkeys(found) if path not in files] if found else found
 
 
 def _of_one_run(folder: str) -> bool:

@@ -67,7 +67,7 @@ def discover(paths: Sequence[Path], parsers: Mapping[str, Parser], deepest: int 
     real: dict[str, str] = {}
     for path in paths:
         with asked_once():
-            below = list(_below(path, parsers, deepest))
+            below = list(_below(path, parsers, deepest, real))
         for found in below:
             if isinstance(found, Problem):
                 problems.append(found)
@@ -89,7 +89,7 @@ def discover(paths: Sequence[Path], parsers: Mapping[str, Parser], deepest: int 
 
 
 def _real(path: Path, known: dict[str, str]) -> str:
-    """The path without links; `known` keeps those that were asked for, and of the folders above them."""
+    """The path without links; `known` keeps those that were asked for or entered, and of the folders above them."""
     at, below = str(path), list[str]()
     while at not in known:
         folder, name = os.path.split(at)
@@ -110,7 +110,7 @@ def _with(found: Found, further: Sequence[Path]) -> Found:
     return replace(together, name=_own_name(found.home), given=found.home) if found.explicit else together
 
 
-def _below(path: Path, parsers: Mapping[str, Parser], deepest: int) -> Iterator[Found | Problem]:
+def _below(path: Path, parsers: Mapping[str, Parser], deepest: int, real: dict[str, str]) -> Iterator[Found | Problem]:
     if path == STANDARD_INPUT:
         yield Found(parser="text", home=path, files=(path,), name=str(path), explicit=True, given=path)
         return
@@ -121,7 +121,7 @@ def _below(path: Path, parsers: Mapping[str, Parser], deepest: int) -> Iterator[
         yield Problem(path=str(path), message=_missing(path) if missing else f"cannot be read: {reason(error)}")
         return
     if stat.S_ISDIR(mode):
-        yield from _in_folder(path, parsers, deepest)
+        yield from _in_folder(path, parsers, deepest, real)
         return
     parser = _claiming(path, parsers) if stat.S_ISREG(mode) else None
     # Whoever names a file knows what it is: `python train.py > run.console` is a log under any name.
@@ -158,12 +158,14 @@ def _missing(path: Path) -> str:
         return nothing
 
 
-def _in_folder(root: Path, parsers: Mapping[str, Parser], deepest: int) -> Iterator[Found | Problem]:
+def _in_folder(
+    root: Path, parsers: Mapping[str, Parser], deepest: int, real: dict[str, str]
+) -> Iterator[Found | Problem]:
     groups: dict[tuple[str, Path], list[Path]] = {}
     unlisted: list[Problem] = []
     unclaimed, named = 0, list[str]()
     depth = len(root.parts)
-    for path in _walk(root, unlisted, deepest):
+    for path in _walk(root, unlisted, deepest, real):
         parser = _claiming(path, parsers)
         if parser is not None:
             home = parsers[parser].home(path)
@@ -203,9 +205,12 @@ def _among(files: int, named: Sequence[str]) -> str:
     return f"found among {', '.join(named)}{more}"
 
 
-def _walk(root: Path, unlisted: list[Problem], deepest: int) -> Iterator[Path]:
-    """The regular files below a folder: those of each folder before its sub-folders, both in natural order."""
-    real_root = os.path.realpath(root)
+def _walk(root: Path, unlisted: list[Problem], deepest: int, real: dict[str, str]) -> Iterator[Path]:
+    """The regular files below a folder: those of each folder before its sub-folders, both in natural order.
+
+    `real` learns where the folders are that are no links.
+    """
+    real_root = real[str(root)] = os.path.realpath(root)
     entered: set[tuple[int, int]] = set()
     waiting = [(root, 0)]
     while waiting:
@@ -220,13 +225,17 @@ def _walk(root: Path, unlisted: list[Problem], deepest: int) -> Iterator[Path]:
         except OSError as error:
             unlisted.append(Problem(path=str(folder), message=f"cannot be listed: {reason(error)}"))
             continue
-        folders = []
+        folders, here = [], real.get(str(folder))
         for entry in entries:
             try:
-                if entry.is_symlink() and not _within(entry.path, real_root):
+                linked = entry.is_symlink()
+                if linked and not _within(entry.path, real_root):
                     continue
                 if entry.is_dir():
-                    folders.append(folder / entry.name)
+                    inside = folder / entry.name
+                    folders.append(inside)
+                    if here is not None and not linked:
+                        real[str(inside)] = os.path.join(here, entry.name)  # noqa: PTH118
                 elif entry.is_file():
                     yield folder / entry.name
             except OSError:

@@ -73,19 +73,22 @@ def content(path: Path, what: str, limit: str = "table") -> bytes:
         try:
             size = os.fstat(descriptor).st_size
             pieces, read = [], 0
-            # All at once, so that it is held once; one that has grown meanwhile goes on piece by piece.
+            # All at once, so that it is held once; one that has grown meanwhile goes on piece by piece. One byte more
+            # than there should be is asked for: where that does not come, it was all.
             while max(size, read) <= most and (
                 piece := os.read(descriptor, size - read + 1 if read <= size else PIECE)
             ):
                 pieces.append(piece)
                 read += len(piece)
+                if read == size:
+                    break
         finally:
             os.close(descriptor)
     except OSError as error:
         raise LogError(f"cannot be read: {reason(error)}") from error
     if max(size, read) > most:
         raise LogError(f"{what} of more than {limits.shown(limit)}; {limits.raised_by(limit, max(size, read))}")
-    found = b"".join(pieces)
+    found = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     if found.startswith(LFS_POINTER):
         raise LogError("a git-lfs pointer: the file itself was not fetched (git lfs pull)")
     return found

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lrdoctor.model import Role, Severity, Status, Verdict
 from lrdoctor.reports._strict import Alike, Inner, Record, strict
 
 
@@ -21,7 +22,7 @@ def indented(value: Any, margin: str = "\n") -> str:
     kind = type(value)
     if (plain := _PLAIN.get(kind)) is not None:
         return plain(value)
-    if isinstance(value, str):  # an enumeration's, mostly
+    if isinstance(value, str):  # an enumeration's of a detector
         return _text(str(value))
     inner = margin + "  "
     # By the type itself, as far as that will do: to ask whether a value is a mapping takes longer.
@@ -93,5 +94,6 @@ _PLAIN: Mapping[type, Callable[[Any], str]] = {
     int: int.__repr__,
     bool: {True: "true", False: "false"}.__getitem__,
     type(None): {None: "null"}.__getitem__,
+    **{kind: {one: quoted(one.value) for one in kind}.__getitem__ for kind in (Role, Severity, Status, Verdict)},
 }
 """What has no items: asked first, without a call for each."""

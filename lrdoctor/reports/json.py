@@ -22,6 +22,7 @@ SUFFIX = ".json"
 SCHEMA_VERSION = 1
 _Reader = tuple[tuple[str | Inner, ...], Callable[[Any], tuple[Any, ...]]]
 """Names, and what reads their values from an object, in C."""
+_SERIES = ("name", "role", "points", "nonfinite", "first_step", "last_step")
 _FINDING = {
     "kind": "kind",
     "series": "series",
@@ -104,19 +105,15 @@ def diagnosed(diagnosis: Diagnosis) -> dict[str, Any]:
     }
 
 
-def _series(run: Run) -> list[dict[str, Any]]:
+def _series(run: Run) -> list[Record]:
     roles = {tag: role for role, tag in run.roles.items()}
-    return [
-        {
-            "name": tag,
-            "role": roles.get(tag),
-            "points": len(series),
-            "nonfinite": len(series) - int(np.count_nonzero(np.isfinite(series.values))),
-            "first_step": int(series.steps[0]) if len(series) else None,
-            "last_step": int(series.steps[-1]) if len(series) else None,
-        }
-        for tag, series in run.series.items()
-    ]
+    told = []
+    for tag, series in run.series.items():
+        points = len(series.steps)
+        nonfinite = points - int(np.count_nonzero(np.isfinite(series.values)))
+        ends = (int(series.steps[0]), int(series.steps[-1])) if points else (None, None)
+        told.append(Record(_SERIES, (tag, roles.get(tag), points, nonfinite, *ends)))
+    return told
 
 
 def _schedule(schedule: Schedule | None) -> dict[str, Any] | None:
