@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _FLOAT64, _INT64 = np.dtype(np.float64), np.dtype(np.int64)
+_ARRAYS = (("steps", _INT64), ("values", _FLOAT64), ("wall_times", _FLOAT64))
 Scalar = str | int | float | bool | None
 """What a hyperparameter may be."""
 
@@ -67,7 +68,7 @@ class Series:
     """What `lrdoctor.signal` has measured in it already. The arrays never change, so what was true of them stays so."""
 
     def __post_init__(self) -> None:
-        for name, kind in (("steps", _INT64), ("values", _FLOAT64), ("wall_times", _FLOAT64)):
+        for name, kind in _ARRAYS:
             array = getattr(self, name)
             if array is None:
                 continue

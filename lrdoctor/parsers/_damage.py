@@ -45,6 +45,8 @@ class Damage:
 
     def incidents(self) -> tuple[Incident, ...]:
         """All of them: those with their own place, then one per kind for the others, and one per limit."""
+        if not self._named and not self._over:
+            return ()
         further = [
             Incident(
                 path=self.path,

@@ -23,8 +23,16 @@ PIECE = 1 << 20
 def opened(path: Path) -> int:
     """The descriptor of the file, open for reading. Raises `LogError` for what is no regular file or cannot be opened.
 
-    A pipe or a device is never opened: that could block for ever, or do something. The second look, at what was really
-    opened, is for a path that changed between the two; `O_NONBLOCK` keeps such an open from hanging.
+    A pipe or a device is never opened: that could block for ever, or do something.
+    """
+    return _opened(path)[0]
+
+
+def _opened(path: Path) -> tuple[int, int]:
+    """The same, with the size of the file.
+
+    The second look, at what was really opened, is for a path that changed between the two; `O_NONBLOCK` keeps such an
+    open from hanging.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - it is asked of every file
@@ -34,12 +42,13 @@ def opened(path: Path) -> int:
     except (OSError, ValueError) as error:
         raise LogError(f"cannot be opened: {reason(error)}") from error
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
             raise NotALog("not a regular file")
     except BaseException:
         os.close(descriptor)
         raise
-    return descriptor
+    return descriptor, about.st_size
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -51,10 +60,12 @@ def head(path: Path, size: int) -> bytes | None:
     """The first bytes of a regular file, or None where there is none to read: for `claims`, which never raises."""
     found = b""
     try:
-        descriptor = opened(path)
+        descriptor, there = _opened(path)
         try:
             while len(found) < size and (piece := os.read(descriptor, size - len(found))):
                 found += piece
+                if len(found) == there:
+                    break
         finally:
             os.close(descriptor)
     except (LogError, OSError):
@@ -69,9 +80,8 @@ def content(path: Path, what: str, limit: str = "table") -> bytes:
     """
     most = getattr(limits.current(), limit)
     try:
-        descriptor = opened(path)
+        descriptor, size = _opened(path)
         try:
-            size = os.fstat(descriptor).st_size
             pieces, read = [], 0
             # All at once, so that it is held once; one that has grown meanwhile goes on piece by piece. One byte more
             # than there should be is asked for: where that does not come, it was all.

@@ -205,6 +205,8 @@ def _fitting(lines: Sequence[str], separator: str, width: int) -> int:
 
 def _distinct(names: list[str]) -> tuple[str, ...]:
     """As they are, but for the second of two equal ones and for those without any."""
+    if all(names) and len(set(names)) == len(names):
+        return tuple(names)
     taken: dict[str, int] = {}
     distinct = []
     for at, name in enumerate(names, 1):
