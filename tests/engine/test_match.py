@@ -222,6 +222,15 @@ def test_fixes_take_numbers_from_the_rule_or_the_subject() -> None:
     assert fixes({"action": "clip_grad"}) == (ClipGrad(),)
 
 
+def test_a_rule_speaks_of_each_run_by_itself() -> None:
+    specs = ({"action": "clip_grad"}, {"action": "scale_lr", "factor": "height"})
+    one = rule(clause("spike"), clause("rate"), message="{height} at {rate.peak}", fix=specs)
+    for height, peak, said in ((0.5, 1.0, "0.5 at 1"), (0.25, 2.0, "0.25 at 2"), (None, None, "unknown at unknown")):
+        (advice,) = advise([one], [spike(height=height), rate(peak)])
+        assert advice.message == said
+        assert advice.fixes == (ClipGrad(), *([] if height is None else [ScaleLr(factor=height)]))
+
+
 @pytest.mark.parametrize("value", [*UNKNOWN, 0.0, -1.0])
 def test_a_fix_without_a_sane_number_is_left_out(value: Evidence) -> None:
     assert fixes({"action": "scale_lr", "factor": "height"}, height=value) == ()

@@ -15,7 +15,7 @@ import pytest
 
 from lrdoctor import plugins
 from lrdoctor.errors import LrdoctorError, PluginError
-from lrdoctor.exports import _scalar
+from lrdoctor.exports import _scalar, _torch
 from lrdoctor.exports._law import arguments, folded
 from lrdoctor.schedules import constant, cosine, linear, warmup_stable_decay
 from lrdoctor.schedules._plan import Plan, Warmup, rates
@@ -190,3 +190,19 @@ def test_long_calls_are_folded_at_their_own_arguments() -> None:
     assert arguments('1, a=f(x, y), b={"k": (1, 2)}') == ["1", "a=f(x, y)", 'b={"k": (1, 2)}']
     assert folded("f(1, a=2)") == "f(1, a=2)"
     assert folded("f(1, a=g(2, 3))", room=5) == "f(\n    1,\n    a=g(2, 3),\n)"
+
+
+def test_the_scheduler_of_a_sweep_is_made_once() -> None:
+    one = planned(warmup=rise())
+    assert _torch.scheduler(replace(one, peak_lr=0.5)) is _torch.scheduler(one)
+    assert _torch.scheduler(replace(one, warmup=rise(50))) != _torch.scheduler(one)
+
+
+def test_numbers_that_are_equal_need_not_be_written_alike() -> None:
+    texts = [_torch.scheduler(planned(params=cosine.Params(total_steps=1000, final_fraction=f))).call for f in (1, 1.0)]
+    assert texts[0] != texts[1]
+
+
+def test_more_schedulers_than_are_remembered() -> None:
+    plans = [planned(total_steps=1000 + more) for more in range(2 * _torch.KEPT)]
+    assert [_torch.scheduler(plan) for plan in plans] == [_torch.scheduler(plan) for plan in plans]

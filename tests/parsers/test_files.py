@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lrdoctor.parsers._files import asked_once, changed, content, folders_above
+from lrdoctor.parsers._files import asked_once, changed, content, folders_above, head
 
 
 def test_a_folder_is_asked_once_within_one_walk(tmp_path: Path) -> None:
@@ -37,6 +37,12 @@ def test_where_there_is_no_folder_it_is_asked_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("levels", [0, 1, 3, 9])
 def test_folders_above_are_those_of_pathlib(path: str, levels: int) -> None:
     assert list(folders_above(Path(path), levels)) == [str(folder) for folder in Path(path).parents][:levels]
+
+
+@pytest.mark.parametrize("size", [0, 1, 699, 700, 701])
+def test_the_head_is_no_more_than_there_is(tmp_path: Path, size: int) -> None:
+    (tmp_path / "log").write_bytes(b"x" * size)
+    assert head(tmp_path / "log", 700) == b"x" * min(size, 700)
 
 
 @pytest.mark.parametrize("size", [0, 1, 700, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20])

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lrdoctor.model import Role, Severity, Status, Verdict
 from lrdoctor.reports._indented import indented
-from lrdoctor.reports._strict import Inner, Record, strict
+from lrdoctor.reports._strict import Alike, Inner, Record, strict
 
 
 class Word(StrEnum):
@@ -67,3 +68,18 @@ def test_what_json_has_no_word_for_is_refused(value: Any) -> None:
 
 def test_numbers_that_are_not_finite_are_unknown() -> None:
     assert indented([math.nan, math.inf, -math.inf, 1e308]) == "[\n  null,\n  null,\n  null,\n  1e+308\n]"
+
+
+@given(st.lists(st.tuples(st.text(), st.text()), max_size=3))
+def test_a_list_that_many_have_in_common_is_a_list(rows: list[tuple[str, str]]) -> None:
+    alike = Alike(("a", "b"), tuple(rows))
+    plain = {"x": [{"a": a, "b": b} for a, b in rows]}
+    assert json.dumps(strict({"x": alike})) == json.dumps(strict(plain))
+    for _ in range(2):
+        assert indented({"x": alike}) == json.dumps(strict(plain), indent=2)
+    assert indented(alike, "\n  ") == json.dumps(strict(plain), indent=2)[len('{\n  "x": ') : -len("\n}")]
+
+
+@pytest.mark.parametrize("one", [*Role, *Severity, *Status, *Verdict])
+def test_a_word_of_ours_is_its_text(one: StrEnum) -> None:
+    assert indented(one) == f'"{one.value}"'
