@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -196,15 +195,15 @@ def _names(folder: str) -> _Names:
 @lru_cache(maxsize=1 << 12)
 def _names_at(folder: str, changed: int) -> _Names:
     """Asked once per run, while the answer is one per folder."""
-    with os.scandir(folder) as listing:
-        names = [entry.name for entry in listing]
-    # The last suffix alone, by hand: a Path for each of 10,000 names would be most of the time.
-    suffixes = [os.path.splitext(name)[1].lower() for name in names]  # noqa: PTH122
-    return _Names(
-        settings=frozenset(name for name, suffix in zip(names, suffixes, strict=True) if suffix in SUFFIXES),
-        logs=Counter(suffixes),
-        hydra=".hydra" in names,
-    )
+    names = os.listdir(folder)  # noqa: PTH208
+    kept, logs = list[str](), dict[str, int]()
+    for name in names:
+        # The last suffix alone, by hand: a Path for each of 10,000 names would be most of the time.
+        suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
+        logs[suffix] = logs.get(suffix, 0) + 1
+        if suffix in SUFFIXES:
+            kept.append(name)
+    return _Names(settings=frozenset(kept), logs=logs, hydra=".hydra" in names)
 
 
 @lru_cache(maxsize=KEPT)
