@@ -125,6 +125,11 @@ def bin_medians(series: Series, first: float, last: float, bins: int) -> Floats:
 
     Equal stretches of steps, not of points: that makes trends comparable between logging cadences.
     """
+    if len(series.steps) <= LISTED and abs(first) < EXACT and abs(last) < EXACT and _short(series) is not None:
+        # The median of a point alone is the point.
+        lone = _alone(series.steps.tobytes(), first, last, bins)
+        if lone is not None:
+            return series.values[lone]
     found = _stretches(series, first, last, bins, closed=False)
     return _frozen([m for m in found if m == m] if isinstance(found, list) else found[found == found])
 
@@ -166,6 +171,13 @@ def _listed_cuts(steps: bytes, first: float, last: float, bins: int, closed: boo
     """The same for the steps of a short log; the runs of a sweep are logged at the same ones."""
     begins, ends = _cuts(np.frombuffer(steps, dtype=np.int64), first, last, bins, closed)
     return tuple(zip(begins.tolist(), ends.tolist(), strict=True))
+
+
+@lru_cache(maxsize=256)
+def _alone(steps: bytes, first: float, last: float, bins: int) -> slice | None:
+    """The points in these stretches of a short log, where no two share one; None where some do."""
+    cuts = _listed_cuts(steps, first, last, bins, False)
+    return slice(cuts[0][0], cuts[-1][1]) if all(end - begin <= 1 for begin, end in cuts) else None
 
 
 def _edges(first: float, last: float, bins: int) -> Floats:
