@@ -21,8 +21,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from lrdoctor.model import Floats, Role, Run, Series, Span
-from lrdoctor.ordering import LISTED, median
+from lrdoctor.model import Floats, Ints, Role, Run, Series, Span
+from lrdoctor.ordering import LISTED, median, middle
 from lrdoctor.signal import MAD_TO_SIGMA, at, bounded, finite_loss, finite_rate, level, peak_of
 
 STRETCHES = 40
@@ -91,6 +91,10 @@ class Course:
 
     x: Floats
     y: Floats
+    places: list[float] | Floats
+    """The same as `x`; a list of a short course, in which Python finds its way sooner than in an array."""
+    heights: list[float] | None
+    """The same as `y`, of a short course."""
     first: float
     best: float
     end: float
@@ -99,8 +103,10 @@ class Course:
 
     def at(self, x: float) -> float:
         """The level around this fraction of the run."""
-        lo, hi = bisect_left(self.x, x - 0.03), bisect_left(self.x, x + 0.03)
-        return median(self.y[lo:hi]) if hi > lo else float(np.interp(x, self.x, self.y))
+        lo, hi = bisect_left(self.places, x - 0.03), bisect_left(self.places, x + 0.03)
+        if hi <= lo:
+            return float(np.interp(x, self.x, self.y))
+        return median(self.y[lo:hi]) if self.heights is None else middle(self.heights[lo:hi])
 
 
 def symptoms(run: Run) -> dict[str, float] | None:
@@ -122,7 +128,7 @@ def _symptoms(run: Run) -> dict[str, float] | None:
     if train is not None and len(train) >= LEAST_POINTS:
         x, y, noise = _stretches(train, span)
     if looks and val is not None:
-        course = _course(_fractions(val, span), val.values, _untrained(val, train, span))
+        course = _course(_fractions(val.steps, span), val.values, _untrained(val, train, span))
     elif x is not None and y is not None and train is not None and _early(train, span) and len(x) >= STRETCHES // 2:
         first = median(train.values[: max(1, len(train) // 200)])
         course = _course(np.concatenate([[0.0], x]), np.concatenate([[first], y]), first)
@@ -133,7 +139,7 @@ def _symptoms(run: Run) -> dict[str, float] | None:
     rate = finite_rate(run)
     tabulated = None
     if rate is not None and len(rate) >= 3 and (peak := peak_of(rate)) > 0:
-        tabulated = _tabulated(_fractions(rate, span), np.maximum(rate.values, 0.0) / peak)
+        tabulated = _tabulated(rate.steps, span, np.maximum(rate.values, 0.0) / peak)
     # The first tenth falls anyhow.
     high = (0.1, 1.0) if tabulated is None else tabulated.high
     arrivals = _arrivals(course)
@@ -177,16 +183,16 @@ def _early(series: Series, span: Span) -> bool:
     return float(series.steps[0]) <= max(1.0, 0.03 * span.last)
 
 
-def _fractions(series: Series, span: Span) -> Floats:
+def _fractions(steps: Ints, span: Span) -> Floats:
     # Differences of 64-bit steps may need all 64 bits, so they are read without a sign.
-    steps = series.steps if series.steps[0] >= span.first else np.maximum(series.steps, span.first)
+    steps = steps if steps[0] >= span.first else np.maximum(steps, span.first)
     since: Floats = (steps - span.first).view(np.uint64) / (span.last - span.first)
     return since
 
 
 def _stretches(train: Series, span: Span) -> tuple[Floats, Floats, Floats]:
     """Middles, means and the means' standard errors of the stretches that hold points."""
-    cuts = _fractions(train, span).searchsorted(EDGES)
+    cuts = _fractions(train.steps, span).searchsorted(EDGES)
     cuts[-1] = len(train)
     counts, starts, middles = cuts[1:] - cuts[:-1], cuts[:-1], MIDDLES
     there = counts > 0
@@ -199,14 +205,25 @@ def _stretches(train: Series, span: Span) -> tuple[Floats, Floats, Floats]:
 
 
 def _course(x: Floats, y: Floats, first: float) -> Course:
-    late = y[bisect_left(x, 0.93) :]
+    short = len(x) <= LISTED
+    places: list[float] | Floats = x.tolist() if short else x
+    late = y[bisect_left(places, 0.93) :]
     end = median(late) if len(late) else float(y[-1])
     # The third lowest: a single low value is chance.
     third = min(2, len(y) - 1)
     lows = y.copy()
     lows.partition(third)
     best = float(lows[third])
-    return Course(x=x, y=y, first=first, best=best, end=end, drop=first - best)
+    return Course(
+        x=x,
+        y=y,
+        places=places,
+        heights=y.tolist() if short else None,
+        first=first,
+        best=best,
+        end=end,
+        drop=first - best,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,15 +240,17 @@ class Rate:
     told: Mapping[str, float]
 
 
-def _tabulated(x: Floats, relative: Floats) -> Rate | None:
-    """The rate that stands at these fractions of the run at these shares of its peak; None where it has no course."""
-    return _short_rate(x.tobytes(), relative.tobytes()) if len(x) <= LISTED else _rate(x, relative)
+def _tabulated(steps: Ints, span: Span, relative: Floats) -> Rate | None:
+    """The rate that stands at these steps of the run at these shares of its peak; None where it has no course."""
+    if len(steps) <= LISTED:
+        return _short_rate(steps.tobytes(), span, relative.tobytes())
+    return _rate(_fractions(steps, span), relative)
 
 
 @lru_cache(maxsize=64)
-def _short_rate(x: bytes, relative: bytes) -> Rate | None:
+def _short_rate(steps: bytes, span: Span, relative: bytes) -> Rate | None:
     """The same for a few points: many runs of a sweep differ in nothing but their peak."""
-    return _rate(np.frombuffer(x), np.frombuffer(relative))
+    return _rate(_fractions(np.frombuffer(steps, dtype=np.int64), span), np.frombuffer(relative))
 
 
 def _rate(x: Floats, relative: Floats) -> Rate | None:
@@ -279,27 +298,28 @@ def _progress(course: Course, arrivals: Mapping[str, float]) -> dict[str, float]
 
 
 ARRIVALS = {"half": 0.5, "80": 0.8, "90": 0.9, "95": 0.95}
+SHARES: Floats = np.array([[share] for share in ARRIVALS.values()])
 SPENT = ("half", "80", "90")
 """Those that are told of the sum of rates as well."""
 
 
 def _arrivals(course: Course) -> dict[str, float]:
     """Fractions of the run after which these shares of the drop were first reached."""
-    there = course.y <= np.array([[course.first - share * course.drop] for share in ARRIVALS.values()])
+    there = course.y <= course.first - SHARES * course.drop
     return dict(zip(ARRIVALS, course.x[there.argmax(1)].tolist(), strict=True))
 
 
 def _ends(course: Course, train: Series | None, span: Span) -> dict[str, float]:
-    early = course.y[: bisect_right(course.x, 0.2)]
-    rise = (float(early.max()) - course.first) / course.drop if len(early) else 0.0
+    early = bisect_right(course.places, 0.2)
+    rise = (float(course.y[:early].max()) - course.first) / course.drop if early else 0.0
     found = {
         "end_ratio": _ratio(course.end, course.first),
         "lost": (course.end - course.best) / course.drop,
         "early_rise": math.log10(1 + max(rise, 0.0)),
     }
     if train is not None:
-        late = train.values[train.steps.searchsorted(span.first + 0.93 * (span.last - span.first)) :]
-        found["train_over_course"] = _ratio(median(late), course.end) if len(late) else math.nan
+        late = level(train, at(span, 0.93), span.last)
+        found["train_over_course"] = math.nan if late is None else _ratio(late, course.end)
     return found
 
 
@@ -316,7 +336,7 @@ def _spent(course: Course, arrivals: Mapping[str, float], rate: Rate) -> dict[st
     }
 
 
-def _window(x: Floats, high: tuple[float, float]) -> slice:
+def _window(places: list[float] | Floats, high: tuple[float, float]) -> slice:
     """The stretch of the high rate, without the first fall; a seventh of the run at least, or the run's first third.
 
     A rate that was high for a moment only shows nothing at it.
@@ -324,7 +344,7 @@ def _window(x: Floats, high: tuple[float, float]) -> slice:
     first, last = max(0.05, high[0]), high[1]
     if last - first < 0.15:
         first, last = 0.05, max(0.35, last)
-    return slice(bisect_left(x, first), bisect_left(x, last) + 1)
+    return slice(bisect_left(places, first), bisect_left(places, last) + 1)
 
 
 def _ups(moves: Floats) -> float:
@@ -342,19 +362,19 @@ def _scatter(moves: Floats) -> float:
 
 
 def _restlessness(course: Course, high: tuple[float, float]) -> dict[str, float]:
-    x, y = course.x, course.y
+    places, y = course.places, course.y
     moves = y[1:] - y[:-1]
-    part = _window(x, high)
+    part = _window(places, high)
     in_part = moves[part.start : part.stop - 1]
     scatter = _scatter(in_part)
-    later = bisect_left(x, 0.1)
+    later = bisect_left(places, 0.1)
     gained = abs(float(y[later] - y[-1])) if later < len(y) else 0.0
     walked = float(np.add.reduce(np.abs(moves[later:])))
     return {
         "jitter": _log10(scatter / course.drop, 1e-5) if scatter == scatter else math.nan,
         "jitter_level": _log10(scatter / abs(course.end), 1e-5) if scatter == scatter and course.end else math.nan,
         "ups_high": _ups(in_part),
-        "ups_late": _ups(moves[bisect_left(x, 0.5) :]),
+        "ups_late": _ups(moves[bisect_left(places, 0.5) :]),
         "wander": math.log10(min(walked / max(gained, 1e-3 * walked), 1e3)) if walked > 0 else math.nan,
     }
 
@@ -378,7 +398,7 @@ def _gradient(run: Run, span: Span) -> dict[str, float]:
     norm = bounded(norm)
     if len(norm) < LEAST_POINTS:
         return {}
-    values, x = norm.values, _fractions(norm, span)
+    values, x = norm.values, _fractions(norm.steps, span)
     if not values.min() > 0:
         positive = values > 0
         values, x = values[positive], x[positive]

@@ -132,9 +132,10 @@ def _question(node: Any) -> tuple[int, float, Any, Any]:
 def _answered(questions: _Questions, values: Sequence[float]) -> float:
     both = np.array(values).repeat(2)
     both[1::2] *= -1
-    answers = np.packbits(both[questions.values] >= questions.thresholds)
-    said: list[float] = questions.leaves[questions.first_leaves + LEAF[answers]].tolist()
-    return questions.base + sum(said)
+    answers = np.packbits(both.take(questions.values) >= questions.thresholds)
+    said = questions.leaves.take(questions.first_leaves + LEAF.take(answers))
+    # Added up one after the other, as numpy's own sum is not.
+    return questions.base + (said.cumsum().item(-1) if len(said) else 0.0)
 
 
 def _leaf(answers: int) -> int:

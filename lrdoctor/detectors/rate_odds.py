@@ -18,11 +18,11 @@ from __future__ import annotations
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -80,14 +80,14 @@ def detect(run: Run, settings: Settings) -> Iterator[RateOdds]:
     if span is None or found is None:
         return
     kind = logged_as(found)
-    card = cards()[kind]
-    temperature = card["temperature"]
+    card = _card(kind)
+    temperature = card.temperature
     parts = {
-        name: told["points"][bisect_right(told["edges"], value)]
-        for name, told in card["symptoms"].items()
+        name: points[bisect_right(edges, value)]
+        for name, edges, points in card.symptoms
         if (value := found[name]) == value
     }
-    logs = [sum(points) / temperature for points in zip(card["base"], *parts.values(), strict=True)]
+    logs = [sum(points) / temperature for points in zip(card.base, *parts.values(), strict=True)]
     # The `softmax` of them, in a third of its time for four numbers.
     most = max(logs)
     raised: list[float] = np.exp([log - most for log in logs]).tolist()
@@ -140,6 +140,22 @@ def cards() -> Mapping[str, Any]:
     with CARDS.open(encoding="utf-8") as file:
         found: dict[str, Any] = json.load(file)
     return found
+
+
+class _Card(NamedTuple):
+    """One of them, ready to be gone through."""
+
+    temperature: float
+    base: Sequence[float]
+    symptoms: Sequence[tuple[str, Sequence[float], Sequence[Sequence[float]]]]
+    """Name, edges and points of each."""
+
+
+@cache
+def _card(kind: str) -> _Card:
+    card = cards()[kind]
+    symptoms = [(name, told["edges"], told["points"]) for name, told in card["symptoms"].items()]
+    return _Card(temperature=card["temperature"], base=card["base"], symptoms=symptoms)
 
 
 def logged_as(found: Mapping[str, float]) -> str:
