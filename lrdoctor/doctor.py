@@ -121,7 +121,8 @@ def _examine(
     runs, errors = gathered(_homes(places, results, findings, tell), config.limits)
     runs = merged(runs, [Path(p) for p in paths])
     # One that is made of several is measured anew.
-    measured = [findings.get(run) or _measure(run, detectors, chosen) for run in runs]
+    measure = _measuring(detectors, chosen)
+    measured = [findings.get(run) or measure(run) for run in runs]
     kin = families([member(run, told) for run, (told, _) in zip(runs, measured, strict=True)]) if siblings else ()
     responses = {
         family: [response_of(family, sweep) if family.kinship >= trust else None for sweep in family.sweeps]
@@ -150,12 +151,12 @@ def _looked_at(
     places: Sequence[Found], names: RoleNames, limits: Limits, chosen: Mapping[str, Any]
 ) -> list[tuple[Home, Sequence[Measured]]]:
     """What some places hold, and what the detectors find in each of their runs; also in a process of its own."""
-    parsers, detectors = plugins.parsers(), plugins.detectors()
+    parsers, measure = plugins.parsers(), _measuring(plugins.detectors(), chosen)
     seen: list[tuple[Home, Sequence[Measured]]] = []
     with asked_once(), in_force(limits):
         for place in places:
             home = read_home(place, parsers, names)
-            seen.append((home, [_measure(run, detectors, chosen) for run in home.runs]))
+            seen.append((home, [measure(run) for run in home.runs]))
             for run in home.runs:
                 run.forget()
     return seen
@@ -224,34 +225,44 @@ def diagnose(
     run: Run, detectors: Mapping[str, Detector], chosen: Mapping[str, Any], rules: Iterable[Rule]
 ) -> Diagnosis:
     """Everything that we say about one run by itself."""
-    findings, skipped = _measure(run, detectors, chosen)
+    findings, skipped = _measuring(detectors, chosen)(run)
     return _conclude(run, findings, skipped, rules, None)
 
 
-def _measure(
-    run: Run, detectors: Mapping[str, Detector], chosen: Mapping[str, Any]
-) -> tuple[list[Finding], list[Skipped]]:
-    """What the detectors find in the run, and those that could not speak."""
-    findings: list[Finding] = []
-    skipped: list[Skipped] = []
-    played = set(run.roles)
-    for name, detector in detectors.items():
-        if played >= detector.NEEDS:
+def _measuring(detectors: Mapping[str, Detector], chosen: Mapping[str, Any]) -> Callable[[Run], Measured]:
+    """What tells of a run what the detectors find in it, and which could not speak."""
+
+    @cache
+    def able(played: frozenset[Role]) -> list[tuple[str, Callable[[Run, Any], Iterator[Finding]], Any, Skipped | None]]:
+        """Name, function and settings of each; and why it cannot speak of a run in which these roles are played."""
+        return [
+            (name, each.detect, chosen[name], _lacking_roles(name, each.NEEDS - played))
+            for name, each in detectors.items()
+        ]
+
+    def measure(run: Run) -> Measured:
+        findings: list[Finding] = []
+        skipped: list[Skipped] = []
+        for name, detect, its, lacking in able(frozenset(run.roles)):
+            if lacking is not None:
+                skipped.append(lacking)
+                continue
             try:
-                findings += list(detector.detect(run, chosen[name]))
+                findings += list(detect(run, its))
             except Exception as error:
                 # A stranger's detector must not cost the user the report; a bug of ours must not hide.
                 if plugins.is_built_in("detectors", name):
                     raise
                 skipped.append(Skipped(what=name, reason=f"failed: {type(error).__name__}: {error}"))
-        else:
-            skipped.append(_lacking_roles(name, detector.NEEDS - played))
-    return findings, skipped
+        return findings, skipped
+
+    return measure
 
 
-@cache
-def _lacking_roles(detector: str, missing: frozenset[Role]) -> Skipped:
-    """The same for every run that lacks the same."""
+def _lacking_roles(detector: str, missing: frozenset[Role]) -> Skipped | None:
+    """Why it cannot speak, where any are missing."""
+    if not missing:
+        return None
     roles = ", ".join(sorted(role.value for role in missing))
     return Skipped(what=detector, reason=f"no series plays the role {roles}")
 

@@ -40,7 +40,7 @@ from lrdoctor.schedules._logged_rate import (
 )
 from lrdoctor.schedules._plan import Plan, Warmup
 from lrdoctor.schedules._plan import rates as plan_rates
-from lrdoctor.signal import peak_of
+from lrdoctor.signal import bottom_of, peak_of
 
 SAMPLE = 400
 """Points that the laws are fitted to: corners, and enough between them for every law here."""
@@ -109,7 +109,7 @@ def identified(rate: Series) -> Identified | None:
 def never_moves(rate: Series) -> bool:
     """Whether the rate is the same at all of its points, which must be finite: most sweeps are of such runs."""
     if never_moves not in rate.memo:
-        rate.memo[never_moves] = float(rate.values.min()) == peak_of(rate)
+        rate.memo[never_moves] = bottom_of(rate) == peak_of(rate)
     still: bool = rate.memo[never_moves]
     return still
 

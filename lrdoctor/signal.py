@@ -11,9 +11,10 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lrdoctor.model import Floats, Ints, Role, Run, Series, Span
 from lrdoctor.ordering import LISTED, listed, median, medians, middle, middles, surplus
@@ -127,9 +128,9 @@ def bin_medians(series: Series, first: float, last: float, bins: int) -> Floats:
     """
     if len(series.steps) <= LISTED and abs(first) < EXACT and abs(last) < EXACT and _short(series) is not None:
         # The median of a point alone is the point.
-        lone = _alone(series.steps.tobytes(), first, last, bins)
+        lone = _alone(series.steps.tobytes(), first, last, bins, False)
         if lone is not None:
-            return series.values[lone]
+            return series.values[lone.points]
     found = _stretches(series, first, last, bins, closed=False)
     return _frozen([m for m in found if m == m] if isinstance(found, list) else found[found == found])
 
@@ -145,7 +146,13 @@ def _stretches(series: Series, first: float, last: float, bins: int, *, closed: 
     if abs(first) < EXACT and abs(last) < EXACT:
         short = _short(series)
         if short is not None:
-            return middles(short["values"], _listed_cuts(series.steps.tobytes(), first, last, bins, closed))
+            steps = series.steps.tobytes()
+            lone = _alone(steps, first, last, bins, closed)
+            if lone is not None:
+                found = series.values.take(lone.begins)
+                found[lone.empty] = math.nan
+                return found
+            return middles(short["values"], _listed_cuts(steps, first, last, bins, closed))
         return medians(series.values, *_cuts(series.steps, first, last, bins, closed))
     edges = _edges(first, last, bins)
     if closed:
@@ -173,11 +180,23 @@ def _listed_cuts(steps: bytes, first: float, last: float, bins: int, closed: boo
     return tuple(zip(begins.tolist(), ends.tolist(), strict=True))
 
 
+class _Alone(NamedTuple):
+    """The points of stretches of which none holds two."""
+
+    points: slice
+    begins: Ints
+    """The point of each stretch, and some other one of an empty stretch."""
+    empty: NDArray[np.bool_]
+
+
 @lru_cache(maxsize=256)
-def _alone(steps: bytes, first: float, last: float, bins: int) -> slice | None:
-    """The points in these stretches of a short log, where no two share one; None where some do."""
-    cuts = _listed_cuts(steps, first, last, bins, False)
-    return slice(cuts[0][0], cuts[-1][1]) if all(end - begin <= 1 for begin, end in cuts) else None
+def _alone(steps: bytes, first: float, last: float, bins: int, closed: bool) -> _Alone | None:
+    """The points in the stretches of a short log; None where two share a stretch, and where there are none at all."""
+    cuts = _listed_cuts(steps, first, last, bins, closed)
+    if any(end - begin > 1 for begin, end in cuts) or not cuts[-1][1]:
+        return None
+    begins, ends = np.array(cuts).T
+    return _Alone(slice(cuts[0][0], cuts[-1][1]), np.minimum(begins, ends[-1] - 1), ends <= begins)
 
 
 def _edges(first: float, last: float, bins: int) -> Floats:
@@ -303,6 +322,12 @@ def peak_of(rate: Series) -> float:
     return float(rate.values.max())
 
 
+@_once
+def bottom_of(rate: Series) -> float:
+    """The lowest of the rates. The series must have points."""
+    return float(rate.values.min())
+
+
 def bounded(series: Series) -> Series:
     """The finite points, with magnitudes that can be reckoned with: 0, or between 1 / `LARGEST` and `LARGEST`."""
     # None stands for the series itself: one that holds itself is not freed when the last one else lets go of it.
@@ -354,6 +379,8 @@ def _high(rate: Series, share: float) -> Span | None:
     peak = peak_of(rate)
     if peak <= 0:
         return None
+    if bottom_of(rate) >= share * peak:
+        return Span(int(rate.steps[0]), int(rate.steps[-1]))
     is_high = rate.values >= share * peak
     first = int(is_high.argmax())
     # Up to the first point that is low again, where there is one.

@@ -110,7 +110,10 @@ class Course:
 
 
 def symptoms(run: Run) -> dict[str, float] | None:
-    """Every symptom by name, NaN where the log does not tell; None for a run without a course that ever fell."""
+    """Every symptom by name, NaN where the log does not tell; None for a run without a course that ever fell.
+
+    They are in the order of `PHRASES`.
+    """
     # Two detectors ask for them.
     if "symptoms" not in run.memo:
         run.memo["symptoms"] = _symptoms(run)
@@ -128,10 +131,10 @@ def _symptoms(run: Run) -> dict[str, float] | None:
     if train is not None and len(train) >= LEAST_POINTS:
         x, y, noise = _stretches(train, span)
     if looks and val is not None:
-        course = _course(_fractions(val.steps, span), val.values, _untrained(val, train, span))
+        course = _course(*_placed(val.steps, span), val.values, _untrained(val, train, span))
     elif x is not None and y is not None and train is not None and _early(train, span) and len(x) >= STRETCHES // 2:
         first = median(train.values[: max(1, len(train) // 200)])
-        course = _course(np.concatenate([[0.0], x]), np.concatenate([[first], y]), first)
+        course = _course(np.concatenate([[0.0], x]), [0.0, *x.tolist()], np.concatenate([[first], y]), first)
     else:
         return None
     if not course.drop > 1e-6 * abs(course.first):
@@ -204,9 +207,22 @@ def _stretches(train: Series, span: Span) -> tuple[Floats, Floats, Floats]:
     return middles, means, errors
 
 
-def _course(x: Floats, y: Floats, first: float) -> Course:
-    short = len(x) <= LISTED
-    places: list[float] | Floats = x.tolist() if short else x
+def _placed(steps: Ints, span: Span) -> tuple[Floats, list[float] | Floats]:
+    """The `x` and `places` of a course that was looked at at these steps."""
+    if len(steps) <= LISTED:
+        return _short_placed(steps.tobytes(), span)
+    x = _fractions(steps, span)
+    return x, x
+
+
+@lru_cache(maxsize=64)
+def _short_placed(steps: bytes, span: Span) -> tuple[Floats, list[float]]:
+    """The same of a short course; the runs of a sweep are looked at at the same steps."""
+    x = _fractions(np.frombuffer(steps, dtype=np.int64), span)
+    return x, x.tolist()
+
+
+def _course(x: Floats, places: list[float] | Floats, y: Floats, first: float) -> Course:
     late = y[bisect_left(places, 0.93) :]
     end = median(late) if len(late) else float(y[-1])
     # The third lowest: a single low value is chance.
@@ -218,7 +234,7 @@ def _course(x: Floats, y: Floats, first: float) -> Course:
         x=x,
         y=y,
         places=places,
-        heights=y.tolist() if short else None,
+        heights=y.tolist() if len(y) <= LISTED else None,
         first=first,
         best=best,
         end=end,
@@ -347,11 +363,11 @@ def _window(places: list[float] | Floats, high: tuple[float, float]) -> slice:
     return slice(bisect_left(places, first), bisect_left(places, last) + 1)
 
 
-def _ups(moves: Floats) -> float:
+def _ups(moves: Floats, sizes: Floats) -> float:
     """Which part of the way went up: 0 for a curve that only falls, half for one that gets nowhere."""
     if len(moves) <= 4:
         return math.nan
-    walked = float(np.add.reduce(np.abs(moves)))
+    walked = float(np.add.reduce(sizes))
     return float(np.add.reduce(moves[moves > 0])) / walked if walked > 0 else math.nan
 
 
@@ -364,29 +380,31 @@ def _scatter(moves: Floats) -> float:
 def _restlessness(course: Course, high: tuple[float, float]) -> dict[str, float]:
     places, y = course.places, course.y
     moves = y[1:] - y[:-1]
-    part = _window(places, high)
-    in_part = moves[part.start : part.stop - 1]
-    scatter = _scatter(in_part)
-    later = bisect_left(places, 0.1)
+    sizes = np.abs(moves)
+    window = _window(places, high)
+    part = slice(window.start, window.stop - 1)
+    scatter = _scatter(moves[part])
+    later, half = bisect_left(places, 0.1), bisect_left(places, 0.5)
     gained = abs(float(y[later] - y[-1])) if later < len(y) else 0.0
-    walked = float(np.add.reduce(np.abs(moves[later:])))
+    walked = float(np.add.reduce(sizes[later:]))
     return {
         "jitter": _log10(scatter / course.drop, 1e-5) if scatter == scatter else math.nan,
         "jitter_level": _log10(scatter / abs(course.end), 1e-5) if scatter == scatter and course.end else math.nan,
-        "ups_high": _ups(in_part),
-        "ups_late": _ups(moves[bisect_left(places, 0.5) :]),
+        "ups_high": _ups(moves[part], sizes[part]),
+        "ups_late": _ups(moves[half:], sizes[half:]),
         "wander": math.log10(min(walked / max(gained, 1e-3 * walked), 1e3)) if walked > 0 else math.nan,
     }
 
 
 def _training(x: Floats, y: Floats, errors: Floats, course: Course, high: tuple[float, float]) -> dict[str, float]:
     part, moves = _window(x, high), y[1:] - y[:-1]
+    later = moves[bisect_left(x, 0.1) :]
     scatter = _scatter(moves[part.start : part.stop - 1])
     if scatter == scatter:
         # What the batches alone would scatter is taken off, else a sparser log would look more restless.
         scatter = math.sqrt(max(scatter * scatter - median(errors[part]) ** 2, 0.0))
     return {
-        "train_ups": _ups(moves[bisect_left(x, 0.1) :]),
+        "train_ups": _ups(later, np.abs(later)),
         "train_jitter": _log10(scatter / course.drop, 1e-5) if scatter == scatter else math.nan,
     }
 

@@ -98,9 +98,10 @@ tasks); where the first logged point had already risen they end lower, and flat.
 def detect(run: Run, settings: Settings) -> Iterator[EarlyInstability]:
     """At most one finding: the view in which the rise is the largest relative to what counts there."""
     # Only once, since `divergence_rate` asks for it as well.
-    if settings not in run.memo:
-        run.memo[settings] = next(_detect(run, settings), None)
-    found: EarlyInstability | None = run.memo[settings]
+    try:
+        found: EarlyInstability | None = run.memo[settings]
+    except KeyError:
+        found = run.memo[settings] = next(_detect(run, settings), None)
     if found is not None:
         yield found
 
@@ -170,12 +171,16 @@ def _begins_early(series: Series, span: Span, settings: Settings) -> bool:
 def _rise(series: Series | None, span: Span, settings: Settings, least: float, width: int) -> _Rise | None:
     if series is None or not _begins_early(series, span, settings):
         return None
-    early = int(series.steps.searchsorted(at(span, settings.early), side="right"))
+    early = len(between(series, span.first, at(span, settings.early)))
     # One point more than is looked at, since the ends are mirrored.
-    values = running_median(series.values[: early + 1], width)[:early]
+    values = series.values[: early + 1]
+    base = float(series.values[0])
+    # No median lies above the highest value, and the scale is no smaller than the level: few losses need a closer look.
+    if base and (float(values.max()) - base) / abs(base) < least:
+        return None
+    values = running_median(values, width)[:early]
     if len(values) < 2:
         return None
-    base = float(series.values[0])
     # The scale of the curve: what there was to lose. For a loss that goes negative the level alone says little.
     scale = max(abs(base), base - best_level(series, span))
     top = int(values.argmax())

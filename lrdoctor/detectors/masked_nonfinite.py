@@ -16,6 +16,7 @@ with a gradient norm of NaN; PyTorch, `GradScaler`, on steps that mixed precisio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -87,7 +88,7 @@ FINDING = MaskedNonFinite
 def detect(run: Run, settings: Settings) -> Iterator[MaskedNonFinite]:
     """At most one finding, for what the log ends in."""
     span, logged = run.span, run[Role.TRAIN_LOSS]
-    if span is None or logged is None or len(logged) < 2 or not np.isfinite(logged.values[-1]):
+    if span is None or logged is None or len(logged) < 2 or not math.isfinite(logged.values[-1]):
         return
     series, norms = bounded(logged), run[Role.GRAD_NORM]
     values, last = series.values, float(series.values[-1])

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from lrdoctor.model import Finding, Role, Run, Span
 from lrdoctor.signal import at, edge, finite_loss, fraction_of, level, levels, lowest, margin
 
@@ -53,13 +55,14 @@ def detect(run: Run, settings: Settings) -> Iterator[Overfitting]:
         return
     late = at(span, 0.9)
     known = levels(val, span.first, span.last, settings.bins)
-    where = lowest(known)
-    best, end = float(known[where]), level(val, late, span.last)
+    # The lowest that is not NaN.
+    best, end = float(np.fmin.reduce(known)), level(val, late, span.last)
     if end is None or best <= 0:
         return
     rise = end / best - 1
     if rise < settings.least_rise:
         return
+    where = lowest(known)
     begin, until = (edge(span.first, span.last, settings.bins, where + side) for side in (0, 1))
     if until > late:
         return  # The best level is part of the end.

@@ -23,7 +23,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from lrdoctor.detectors._symptoms import PHRASES, symptoms
+from lrdoctor.detectors._symptoms import symptoms
 from lrdoctor.detectors.rate_odds import course_of, logged_as
 from lrdoctor.model import Finding, Floats, Ints, Role, Run
 
@@ -65,7 +65,7 @@ def detect(run: Run, settings: Settings) -> Iterator[RateDistance]:
         span=span,
         # Its judgement is no better than its error: half a decade off is as good as a guess between two neighbours.
         confidence=1 / (1 + 2 * error),
-        decades=_answered(_known(kind), [found[name] for name in PHRASES]),
+        decades=_answered(_known(kind), list(found.values())),
         error=error,
         rate_logged=kind.endswith("rate"),
     )

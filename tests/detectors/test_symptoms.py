@@ -444,8 +444,9 @@ def test_stretches_of_a_straight_line() -> None:
 
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=60))
 def test_a_short_rate_is_tabulated_as_a_long_one(rates: list[float]) -> None:
-    x, relative = np.linspace(0, 1, len(rates)), np.array(rates)
-    short, long = detector._tabulated(x, relative), detector._rate(x, relative)
+    steps, span, relative = np.arange(len(rates)), Span(0, len(rates) - 1), np.array(rates)
+    x = detector._fractions(steps, span)
+    short, long = detector._tabulated(steps, span, relative), detector._rate(x, relative)
     assert (short is None) == (long is None) == (np.interp(detector.GRID, x, relative).max() <= 0.5)
     if short is not None and long is not None:
         assert short.told == long.told
