@@ -31,6 +31,7 @@ from lrdoctor.model import Finding, Role, Run, Series, Span
 from lrdoctor.ordering import diff, median
 from lrdoctor.signal import (
     LARGEST,
+    bottom_of,
     finite_loss,
     finite_rate,
     fraction_of,
@@ -122,7 +123,7 @@ def detect(run: Run, settings: Settings) -> Iterator[NoiseFloor]:
     rate, span = finite_rate(run), run.span
     if rate is None or span is None or len(rate) < 2 * settings.points or peak_of(rate) <= 0:
         return
-    if rate.values.min() * settings.factor > peak_of(rate):
+    if bottom_of(rate) * settings.factor > peak_of(rate):
         return
     falls = _falls(rate, span, settings)
     if not falls:

@@ -24,6 +24,7 @@ from lrdoctor.signal import (
     at,
     between,
     bin_medians,
+    bottom_of,
     finite_loss,
     finite_rate,
     fraction_of,
@@ -81,7 +82,7 @@ FINDING = StepTiming
 def detect(run: Run, settings: Settings) -> Iterator[StepTiming]:
     """At most one finding."""
     rate, span = finite_rate(run), run.span
-    if rate is None or span is None or len(rate) < 10 or never_moves(rate) or rate.values.min() <= 0:
+    if rate is None or span is None or len(rate) < 10 or never_moves(rate) or bottom_of(rate) <= 0:
         return
     u = rate.values / peak_of(rate)
     cuts = _cuts(u, settings)
