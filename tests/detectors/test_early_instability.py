@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lrdoctor.detectors import early_instability
-from lrdoctor.model import Run
+from lrdoctor.model import Run, Series, Span
+from lrdoctor.signal import best_level, running_median
 from lrdoctor.testing import Points, constant_rate, cosine_rate, descent, early_burst, evaluated, make_run, spiked
 
 
@@ -127,3 +130,17 @@ def test_batches_of_heavy_tailed_targets_are_no_burst(seed: int) -> None:
     falling = np.asarray(1.2 * (0.2 + 0.8 * 0.995 ** np.arange(500)), dtype=np.float64)
     val = Points(np.arange(0, 500, 10), falling[::10])
     assert not found(make_run(train_loss=falling * scatter, val_loss=val))
+
+
+LOSSES = st.sampled_from([-1.0, 0.0, 1.0, 1.5, 2.0]) | st.floats(-1e6, 1e6).filter(lambda v: v == 0 or abs(v) > 1e-6)
+
+
+@given(st.lists(LOSSES, min_size=3, max_size=40), st.sampled_from([0.1, 0.5, 1.0]), st.sampled_from([1, 3]))
+def test_no_rise_is_overlooked(values: list[float], least: float, width: int) -> None:
+    series, span = Series(tag="loss", steps=np.arange(len(values)), values=np.array(values)), Span(0, len(values) - 1)
+    settings = early_instability.Settings(early=0.3)
+    early = int(0.3 * span.last) + 1
+    medians = running_median(series.values[: early + 1], width)[:early]
+    scale = max(abs(values[0]), values[0] - best_level(series, span))
+    risen = len(medians) > 1 and scale > 0 and (float(medians.max()) - values[0]) / scale >= least
+    assert (early_instability._rise(series, span, settings, least, width) is not None) == risen

@@ -455,6 +455,21 @@ def test_a_short_rate_is_tabulated_as_a_long_one(rates: list[float]) -> None:
         assert np.array_equal(short.spent, long.spent)
 
 
+@given(st.lists(st.floats(-1e100, 1e100), min_size=2, max_size=60), st.integers(1, 9), st.floats(0, 1))
+def test_a_short_course_is_seen_as_a_long_one(values: list[float], every: int, x: float) -> None:
+    steps = np.arange(len(values)) * every
+    span = Span(0, int(steps[-1]))
+    short = detector._course(*detector._placed(steps, span), np.array(values), values[0])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(detector, "LISTED", 0)
+        long = detector._course(*detector._placed(steps, span), np.array(values), values[0])
+    assert short.heights == values
+    assert long.heights is None
+    assert short.at(x) == long.at(x)
+    assert (short.best, short.end, short.drop) == (long.best, long.end, long.drop)
+    assert detector._window(short.places, (x, 1.0)) == detector._window(long.places, (x, 1.0))
+
+
 # ---------------------------------------------------------------------------------------------- whatever a log may hold
 
 
