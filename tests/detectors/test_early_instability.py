@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lrdoctor.detectors import early_instability
@@ -136,6 +136,7 @@ LOSSES = st.sampled_from([-1.0, 0.0, 1.0, 1.5, 2.0]) | st.floats(-1e6, 1e6).filt
 
 
 @given(st.lists(LOSSES, min_size=3, max_size=40), st.sampled_from([0.1, 0.5, 1.0]), st.sampled_from([1, 3]))
+@example([2.0, 3.0, 2.0, 1.0, 1.0], 0.5, 1)
 def test_no_rise_is_overlooked(values: list[float], least: float, width: int) -> None:
     series, span = Series(tag="loss", steps=np.arange(len(values)), values=np.array(values)), Span(0, len(values) - 1)
     settings = early_instability.Settings(early=0.3)
