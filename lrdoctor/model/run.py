@@ -183,10 +183,11 @@ class Run:
 
         The loss decides where there is one: a summary that is logged once, at some other count, is not the run's end.
         """
-        if "span" not in self.memo:
-            self.memo["span"] = self._span()
-        found: Span | None = self.memo["span"]
-        return found
+        try:
+            known: Span | None = self.memo["span"]
+        except KeyError:
+            known = self.memo["span"] = self._span()
+        return known
 
     def forget(self) -> None:
         """Let go of those memories of it and its series that take room: a few numbers each are what is left.
