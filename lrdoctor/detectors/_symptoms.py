@@ -16,13 +16,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from lrdoctor.model import Floats, Ints, Role, Run, Series, Span
-from lrdoctor.ordering import LISTED, median, middle
+from lrdoctor.detectors._course import GRID, Course, Rate, course_through, fractions, placed, tabulated
+from lrdoctor.model import Floats, Role, Run, Series, Span
+from lrdoctor.ordering import median
 from lrdoctor.signal import MAD_TO_SIGMA, at, bounded, finite_loss, finite_rate, level, peak_of
 
 STRETCHES = 40
@@ -31,8 +30,6 @@ LEAST_LOOKS = 15
 """Validation points that make a course."""
 LEAST_POINTS = 25
 """Points of the training loss, where that is all there is."""
-GRID: Floats = np.linspace(0.0, 1.0, 201)
-"""Where the rate and its sum are tabulated, as fractions of the run."""
 TINY = 1e-9
 MANY = 10.0
 """So many times something is said in times, and no longer as a percentage."""
@@ -85,30 +82,6 @@ PHRASES: Mapping[str, Callable[[float], str]] = {
 """Each symptom in words, from its value."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Course:
-    """The loss as it went: at these fractions of the run it stood at these levels."""
-
-    x: Floats
-    y: Floats
-    places: list[float] | Floats
-    """The same as `x`; a list of a short course, in which Python finds its way sooner than in an array."""
-    heights: list[float] | None
-    """The same as `y`, of a short course."""
-    first: float
-    best: float
-    end: float
-    drop: float
-    """From the untrained level to the best: what every share is a share of."""
-
-    def at(self, x: float) -> float:
-        """The level around this fraction of the run."""
-        lo, hi = bisect_left(self.places, x - 0.03), bisect_left(self.places, x + 0.03)
-        if hi <= lo:
-            return float(np.interp(x, self.x, self.y))
-        return median(self.y[lo:hi]) if self.heights is None else middle(self.heights[lo:hi])
-
-
 def symptoms(run: Run) -> dict[str, float] | None:
     """Every symptom by name, NaN where the log does not tell; None for a run without a course that ever fell.
 
@@ -131,27 +104,27 @@ def _symptoms(run: Run) -> dict[str, float] | None:
     if train is not None and len(train) >= LEAST_POINTS:
         x, y, noise = _stretches(train, span)
     if looks and val is not None:
-        course = _course(*_placed(val.steps, span), val.values, _untrained(val, train, span))
+        course = course_through(*placed(val.steps, span), val.values, _untrained(val, train, span))
     elif x is not None and y is not None and train is not None and _early(train, span) and len(x) >= STRETCHES // 2:
         first = median(train.values[: max(1, len(train) // 200)])
-        course = _course(np.concatenate([[0.0], x]), [0.0, *x.tolist()], np.concatenate([[first], y]), first)
+        course = course_through(np.concatenate([[0.0], x]), [0.0, *x.tolist()], np.concatenate([[first], y]), first)
     else:
         return None
     if not course.drop > 1e-6 * abs(course.first):
         return None
     rate = finite_rate(run)
-    tabulated = None
+    rated = None
     if rate is not None and len(rate) >= 3 and (peak := peak_of(rate)) > 0:
-        tabulated = _tabulated(rate.steps, span, np.maximum(rate.values, 0.0) / peak)
+        rated = tabulated(rate.steps, span, np.maximum(rate.values, 0.0) / peak)
     # The first tenth falls anyhow.
-    high = (0.1, 1.0) if tabulated is None else tabulated.high
+    high = (0.1, 1.0) if rated is None else rated.high
     arrivals = _arrivals(course)
     found = dict.fromkeys(PHRASES, math.nan)
     found |= _progress(course, arrivals)
     found |= _ends(course, train, span)
-    if tabulated is not None:
-        found |= tabulated.told
-        found |= _spent(course, arrivals, tabulated)
+    if rated is not None:
+        found |= rated.told
+        found |= _spent(course, arrivals, rated)
     if looks:
         found |= _restlessness(course, high)
     if x is not None and y is not None and len(x) >= STRETCHES // 2:
@@ -186,16 +159,9 @@ def _early(series: Series, span: Span) -> bool:
     return float(series.steps[0]) <= max(1.0, 0.03 * span.last)
 
 
-def _fractions(steps: Ints, span: Span) -> Floats:
-    # Differences of 64-bit steps may need all 64 bits, so they are read without a sign.
-    steps = steps if steps[0] >= span.first else np.maximum(steps, span.first)
-    since: Floats = (steps - span.first).view(np.uint64) / (span.last - span.first)
-    return since
-
-
 def _stretches(train: Series, span: Span) -> tuple[Floats, Floats, Floats]:
     """Middles, means and the means' standard errors of the stretches that hold points."""
-    cuts = _fractions(train.steps, span).searchsorted(EDGES)
+    cuts = fractions(train.steps, span).searchsorted(EDGES)
     cuts[-1] = len(train)
     counts, starts, middles = cuts[1:] - cuts[:-1], cuts[:-1], MIDDLES
     there = counts > 0
@@ -205,92 +171,6 @@ def _stretches(train: Series, span: Span) -> tuple[Floats, Floats, Floats]:
     variance = np.add.reduceat((train.values - means.repeat(counts)) ** 2, starts) / counts
     errors = np.sqrt(variance / np.maximum(counts - 1, 1))
     return middles, means, errors
-
-
-def _placed(steps: Ints, span: Span) -> tuple[Floats, list[float] | Floats]:
-    """The `x` and `places` of a course that was looked at at these steps."""
-    if len(steps) <= LISTED:
-        return _short_placed(steps.tobytes(), span)
-    x = _fractions(steps, span)
-    return x, x
-
-
-@lru_cache(maxsize=64)
-def _short_placed(steps: bytes, span: Span) -> tuple[Floats, list[float]]:
-    """The same of a short course; the runs of a sweep are looked at at the same steps."""
-    x = _fractions(np.frombuffer(steps, dtype=np.int64), span)
-    return x, x.tolist()
-
-
-def _course(x: Floats, places: list[float] | Floats, y: Floats, first: float) -> Course:
-    late = y[bisect_left(places, 0.93) :]
-    end = median(late) if len(late) else float(y[-1])
-    # The third lowest: a single low value is chance.
-    third = min(2, len(y) - 1)
-    lows = y.copy()
-    lows.partition(third)
-    best = float(lows[third])
-    return Course(
-        x=x,
-        y=y,
-        places=places,
-        heights=y.tolist() if len(y) <= LISTED else None,
-        first=first,
-        best=best,
-        end=end,
-        drop=first - best,
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rate:
-    """The rate as it went, whatever its peak."""
-
-    high: tuple[float, float]
-    """From where to where it stands above half of its peak, from the peak on."""
-    spent: Floats
-    """The share of the sum of rates at the places of `GRID`."""
-    tenth: float
-    third: float
-    """Where so much of that sum is spent."""
-    told: Mapping[str, float]
-
-
-def _tabulated(steps: Ints, span: Span, relative: Floats) -> Rate | None:
-    """The rate that stands at these steps of the run at these shares of its peak; None where it has no course."""
-    if len(steps) <= LISTED:
-        return _short_rate(steps.tobytes(), span, relative.tobytes())
-    return _rate(_fractions(steps, span), relative)
-
-
-@lru_cache(maxsize=64)
-def _short_rate(steps: bytes, span: Span, relative: bytes) -> Rate | None:
-    """The same for a few points: many runs of a sweep differ in nothing but their peak."""
-    return _rate(_fractions(np.frombuffer(steps, dtype=np.int64), span), np.frombuffer(relative))
-
-
-def _rate(x: Floats, relative: Floats) -> Rate | None:
-    u = np.interp(GRID, x, relative)
-    peak = u.max()
-    # A rate that is high for a moment only, between two places of the grid, has no course.
-    if not peak > 0.5:
-        return None
-    u = u / peak
-    top = int((u >= 0.995).argmax())
-    below = u[top:] < 0.5
-    last = top + int(below.argmax()) - 1 if below.any() else len(u) - 1
-    high = float(GRID[top]), float(GRID[last])
-    spent = np.zeros(len(u))
-    ((u[1:] + u[:-1]) / 2).cumsum(out=spent[1:])
-    spent /= spent[-1]
-    tenth, third = np.interp((0.1, 1 / 3), spent, GRID).tolist()
-    told = {
-        "mean_rate": float(u.mean()),
-        "high_width": high[1] - high[0],
-        "end_rate": float(u[-1]),
-        "peak_at": high[0],
-    }
-    return Rate(high=high, spent=spent, tenth=tenth, third=third, told=told)
 
 
 def _log10(value: float, least: float) -> float:
@@ -416,7 +296,7 @@ def _gradient(run: Run, span: Span) -> dict[str, float]:
     norm = bounded(norm)
     if len(norm) < LEAST_POINTS:
         return {}
-    values, x = norm.values, _fractions(norm.steps, span)
+    values, x = norm.values, fractions(norm.steps, span)
     if not values.min() > 0:
         positive = values > 0
         values, x = values[positive], x[positive]
