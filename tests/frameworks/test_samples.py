@@ -46,7 +46,7 @@ def expected(folder: str) -> dict[str, Any]:
 
 
 def log_of(folder: Path) -> Path:
-    (log,) = (path for path in folder.iterdir() if path.name not in ("expected.toml", "train.py"))
+    (log,) = (path for path in folder.iterdir() if path.name not in ("expected.toml", "train.py", "config.json"))
     return log
 
 
