@@ -10,7 +10,7 @@ import numpy as np
 
 from lrdoctor.siblings.grouping import Family, Sibling, Sweep
 from lrdoctor.siblings.member import differences, exact
-from lrdoctor.siblings.response import SAME_RATE, RateResponse, respond, squares_of
+from lrdoctor.siblings.response import SAME_RATE, RateResponse, respond
 
 
 def rates_of(sweep: Sweep) -> int:
@@ -32,7 +32,7 @@ def noise_of(family: Family, sweep: Sweep) -> float | None:
         for group in _by_rate(recipe):
             finals = [(s.final - best) / (family.start - best) for s in group if s.final is not None]
             if len(finals) > 1:
-                squares += squares_of(np.array(finals))
+                squares += float(np.var(finals)) * len(finals)
                 spare += len(finals) - 1
     return math.sqrt(squares / spare) if spare > 1 else None
 
